@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Archive: an opened file, its index, its metadata, its model, and reading of single tensors.
+//
+// Immutable; all const methods may be called from any thread at once. Tensors and refs taken from it outlive it.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/error.h"
+#include "ballast/export.h"
+#include "ballast/format.h"
+#include "ballast/index.h"
+#include "ballast/model.h"
+#include "ballast/options.h"
+#include "ballast/tensor.h"
+#include "ballast/tree.h"
+
+namespace ballast {
+
+/// What a format's open() found.
+struct ArchiveContents {
+    const FormatInfo* format = nullptr;
+    std::string kind;                       ///< "weights", "model", "tensors"
+    std::shared_ptr<const Index> index;
+    std::shared_ptr<const Model> model;     ///< what was lifted; its values refer to `index`
+    Tree metadata;                          ///< what inspect shows besides tensors
+    std::vector<std::string> warnings;
+};
+
+class BALLAST_API Archive {
+public:
+    Archive(Location location, ArchiveContents contents);
+
+    const FormatInfo& format() const noexcept { return *contents_.format; }
+    const Location& location() const noexcept { return location_; }
+    const std::string& kind() const noexcept { return contents_.kind; }
+    const Index& index() const noexcept { return *contents_.index; }
+    const std::shared_ptr<const Index>& shared_index() const noexcept { return contents_.index; }
+    const Model& model() const noexcept { return *contents_.model; }
+    const Tree& metadata() const noexcept { return contents_.metadata; }
+    const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
+
+    /// Decodes a whole tensor into `out`, whose size must be its byte_count().
+    void read(std::size_t position, std::span<std::byte> out) const;
+
+    /// The tensor as T: a view into the mapped file where the bytes lie contiguous, aligned and in native order, else
+    /// an owned copy. Errors: name_not_found, ambiguous_name, dtype_mismatch.
+    template <class T>
+    Tensor<T> get(std::string_view name) const {
+        return typed<T>(name, false);
+    }
+    /// Only a view; `unaligned` or `not_contiguous` where there cannot be one. Should another program truncate the file
+    /// while the view is in use, touching it kills this process (SIGBUS): use get() for files you do not control.
+    template <class T>
+    Tensor<T> view(std::string_view name) const {
+        return typed<T>(name, true);
+    }
+
+private:
+    struct Bytes {
+        std::shared_ptr<const void> owner;
+        std::span<const std::byte> bytes;
+        bool view = false;
+    };
+    Bytes bytes_of(std::size_t position, DType expected, std::size_t alignment, bool only_view) const;
+
+    template <class T>
+    Tensor<T> typed(std::string_view name, bool only_view) const {
+        const std::size_t position = index().find(name);
+        Bytes found = bytes_of(position, dtype_of<T>, alignof(T), only_view);
+        const auto* first = reinterpret_cast<const T*>(found.bytes.data());
+        return Tensor<T>(index().tensors()[position].shape, std::move(found.owner),
+                         std::span<const T>(first, found.bytes.size() / sizeof(T)), found.view);
+    }
+
+    Location location_;
+    ArchiveContents contents_;
+};
+
+/// Opens a file by its content (or options.format). The suffix only breaks ties; a suffix that promises something else
+/// gives a warning in Archive::warnings().
+BALLAST_API std::shared_ptr<Archive> open(const std::filesystem::path& path, const OpenOptions& options = {});
+BALLAST_API std::shared_ptr<Archive> open(const Location& location, const OpenOptions& options = {});
+BALLAST_API Result<std::shared_ptr<Archive>> try_open(const std::filesystem::path& path,
+                                                      const OpenOptions& options = {}) noexcept;
+
+}  // namespace ballast

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options and callbacks shared by opening, saving and converting. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/limits.h"
+
+namespace ballast {
+
+/// How far an operation is. Called one at a time on the thread that started the operation.
+struct Progress {
+    std::uint64_t done_bytes = 0;
+    std::uint64_t total_bytes = 0;
+};
+using ProgressCallback = std::function<void(const Progress&)>;
+/// Return true to stop: the operation ends with `cancelled` and the destination stays as it was. Called often, on the
+/// starting thread.
+using CancelCallback = std::function<bool()>;
+
+struct OpenOptions {
+    std::string format;   ///< an id or alias; empty = decide by content
+    Limits limits;
+};
+
+/// How tensors are named in formats without layers of their own (safetensors, npz).
+enum class Names : std::uint8_t { canonical, stored };
+
+/// What a format is asked to write.
+struct SaveOptions {
+    std::string flavor;             ///< empty = the format's default
+    bool weights_only = false;      ///< of a model format: leave out the configs
+    bool include_optimizer = true;
+    Names names = Names::canonical;
+    Limits limits;
+};
+
+enum class Overwrite : std::uint8_t {
+    refuse,  ///< error `exists`
+    allow,
+    ask,     ///< call WriteOptions::ask
+};
+
+/// How the engine writes.
+struct WriteOptions {
+    Overwrite overwrite = Overwrite::refuse;
+    std::function<bool(const std::string& path)> ask;  ///< true = replace it
+    bool durable = true;            ///< fsync data and folder before success is reported
+    bool allow_nonatomic = false;   ///< permit overwriting where the file system cannot replace in one step
+    unsigned threads = 0;           ///< 0 = one a processor, at most 8
+    ProgressCallback progress;
+    CancelCallback cancel;
+};
+
+}  // namespace ballast
