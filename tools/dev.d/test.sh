@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs the tests and counts them: each step adds its passed, failed and skipped cases, and the last line is the sum.
+
+passed=0 failed=0 skipped=0
+
+# count STEP "P F S": adds a step's cases. A step that executed nothing has failed.
+count() {
+    local p f s
+    read -r p f s <<<"$2"
+    [ $((p + f)) -gt 0 ] || { say "$1: no test was executed" && f=1; }
+    say "$1: $p passed, $f failed$([ "$s" -eq 0 ] || echo ", $s skipped")"
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+tally() { "$(system_python)" "$parts/tally.py" "$@"; }
+
+# meson_step STEP KIND SUITE…: builds everything of a kind and runs these suites of it.
+meson_step() {
+    local step=$1 kind=$2 dir suites=()
+    shift 2
+    dir=$(build_dir "$kind")
+    say "$step: building"
+    if ! build_quietly "$kind"; then
+        say "$step: the build failed"
+        failed=$((failed + 1))
+        return
+    fi
+    local suite
+    for suite in "$@"; do suites+=(--suite "$suite"); done
+    say "$step: running"
+    rm -f "$dir/meson-logs/dev.json"
+    # The sanitizers must fail the test they speak in; MALLOC_PERTURB_ would touch memory that the bounds tests count.
+    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+        UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 MALLOC_PERTURB_=0 \
+        run_meson test -C "$dir" --no-rebuild --logbase dev --num-processes "$jobs" --timeout-multiplier 4 \
+        --print-errorlogs "${suites[@]}" >&2 || true
+    count "$step" "$(tally meson "$dir/meson-logs/dev.json")"
+}
+
+# interop_step KIND: pytest with the real frameworks, on the tool of this build.
+interop_step() {
+    local dir python files report
+    dir=$(build_dir "$1")
+    say "interop: building"
+    if ! build_quietly "$1"; then
+        say "interop: the build failed"
+        failed=$((failed + 1))
+        return
+    fi
+    python=$(peers_python) && files=$(peer_files) || {
+        say "interop: no peers"
+        failed=$((failed + 1))
+        return
+    }
+    report=$dir/interop.xml
+    rm -f "$report"
+    say "interop: running"
+    (cd "$root" && env BALLAST_TOOL="$(tool_of "$1")" BALLAST_FILES="$files" BALLAST_BUILD="$dir" \
+        TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES= KERAS_BACKEND=tensorflow PYTHONDONTWRITEBYTECODE=1 \
+        "$python" -m pytest -q -p no:cacheprovider --junitxml "$report" tests/interop "${@:2}") >&2 || true
+    count interop "$(tally junit "$report")"
+}
+
+consumer_step() {
+    say "consumer: building a project that has Ballast as a subproject"
+    need_packages build
+    local pfr
+    pfr=$cache/$(pfr_entry)/pkgconfig
+    if quietly "$root/build/consumer.log" env PKG_CONFIG_PATH="$pfr${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}" \
+        "$root/tests/consumer/run.sh" "$root/build/consumer"; then
+        count consumer "1 0 0"
+    else
+        count consumer "0 1 0"
+    fi
+}
+
+run_tests() {
+    need_packages build test
+    need_pfr || say "going on without the Boost.PFR headers: what needs them is left out"
+    case ${1:-all} in
+    unit) meson_step unit default unit ;;
+    interop) interop_step default "${@:2}" ;;
+    all)
+        meson_step 'unit, gcc with ASan and UBSan' asan unit
+        meson_step 'unit and release, clang' clang unit release
+        consumer_step
+        interop_step clang
+        ;;
+    *) die "test takes unit, interop or all, not '$1'" ;;
+    esac
+    echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+run_bench() {
+    local python
+    build_quietly clang || die "the build failed"
+    python=$(peers_python)
+    exec env BALLAST_TOOL="$(tool_of clang)" BALLAST_BUILD="$(build_dir clang)" \
+        TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES= KERAS_BACKEND=tensorflow "$python" "$root/tools/bench/${1:-quick}.py" "${@:2}"
+}
