@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Archive: an opened file, its index, its metadata, its model, and reading of single tensors.
 //
-// Immutable; all const methods may be called from any thread at once. Tensors and refs taken from it outlive it.
+// Immutable; all const methods may be called from any thread at once. Tensors and refs taken from it outlive
+// it.
 #pragma once
 
 #include <cstddef>
@@ -26,10 +27,10 @@ namespace ballast {
 /// What a format's open() found.
 struct ArchiveContents {
     const FormatInfo* format = nullptr;
-    std::string kind;                       ///< "weights", "model", "tensors"
+    std::string kind;  ///< "weights", "model", "tensors"
     std::shared_ptr<const Index> index;
-    std::shared_ptr<const Model> model;     ///< what was lifted; its values refer to `index`
-    Tree metadata;                          ///< what inspect shows besides tensors
+    std::shared_ptr<const Model> model;  ///< what was lifted; its values refer to `index`
+    Tree metadata;                       ///< what inspect shows besides tensors
     std::vector<std::string> warnings;
 };
 
@@ -46,17 +47,21 @@ public:
     const Tree& metadata() const noexcept { return contents_.metadata; }
     const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
 
+    /// For open(): what detection found odd. Call before the archive is shared.
+    void add_warnings(std::vector<std::string> warnings);
+
     /// Decodes a whole tensor into `out`, whose size must be its byte_count().
     void read(std::size_t position, std::span<std::byte> out) const;
 
-    /// The tensor as T: a view into the mapped file where the bytes lie contiguous, aligned and in native order, else
-    /// an owned copy. Errors: name_not_found, ambiguous_name, dtype_mismatch.
+    /// The tensor as T: a view into the mapped file where the bytes lie contiguous, aligned and in native
+    /// order, else an owned copy. Errors: name_not_found, ambiguous_name, dtype_mismatch.
     template <class T>
     Tensor<T> get(std::string_view name) const {
         return typed<T>(name, false);
     }
-    /// Only a view; `unaligned` or `not_contiguous` where there cannot be one. Should another program truncate the file
-    /// while the view is in use, touching it kills this process (SIGBUS): use get() for files you do not control.
+    /// Only a view; `unaligned` or `not_contiguous` where there cannot be one. Should another program
+    /// truncate the file while the view is in use, touching it kills this process (SIGBUS): use get() for
+    /// files you do not control.
     template <class T>
     Tensor<T> view(std::string_view name) const {
         return typed<T>(name, true);
@@ -83,8 +88,8 @@ private:
     ArchiveContents contents_;
 };
 
-/// Opens a file by its content (or options.format). The suffix only breaks ties; a suffix that promises something else
-/// gives a warning in Archive::warnings().
+/// Opens a file by its content (or options.format). The suffix only breaks ties; a suffix that promises
+/// something else gives a warning in Archive::warnings().
 BALLAST_API std::shared_ptr<Archive> open(const std::filesystem::path& path, const OpenOptions& options = {});
 BALLAST_API std::shared_ptr<Archive> open(const Location& location, const OpenOptions& options = {});
 BALLAST_API Result<std::shared_ptr<Archive>> try_open(const std::filesystem::path& path,

@@ -2,8 +2,8 @@
 // Converting a file into another format, and saving a Model: the one path
 // open -> lift -> (config) -> lower -> plan -> transfer -> finish -> commit -> report.
 //
-// Either everything succeeds or the destination is as it was. One operation runs on the calling thread and its own
-// workers; different operations may run at once on different threads.
+// Either everything succeeds or the destination is as it was. One operation runs on the calling thread and
+// its own workers; different operations may run at once on different threads.
 #pragma once
 
 #include <filesystem>
@@ -21,27 +21,31 @@
 namespace ballast {
 
 struct ConvertOptions {
-    std::string to;                       ///< format id or alias; empty = by the destination's suffix
+    std::string to;  ///< format id or alias; empty = by the destination's suffix
     OpenOptions open;
     SaveOptions save;
     WriteOptions write;
-    std::optional<std::filesystem::path> config;  ///< where the architecture is: a JSON of model.to_json(), any file with a config
-    std::vector<std::string> include;     ///< globs of tensors to keep; empty = all
+    std::optional<std::filesystem::path>
+        config;  ///< where the architecture is: a JSON of model.to_json(), any file with a config
+    std::vector<std::string> include;  ///< globs of tensors to keep; empty = all
     std::vector<std::string> exclude;
     std::vector<std::string> allow_loss;  ///< "weights", "assets", "precision", "all"
     bool dry_run = false;                 ///< do everything but write
-    bool no_clobber = false;              ///< an existing destination is left alone, with a note in the report
+    bool no_clobber = false;  ///< an existing destination is left alone, with a note in the report
 };
 
-/// Converts `source` into `destination`. Errors as of open(), plus needs_config, unsupported_dtype, lossy, exists, ….
-BALLAST_API Report convert(const Location& source, const Location& destination, const ConvertOptions& options = {});
+/// Converts `source` into `destination`. Errors as of open(), plus needs_config, unsupported_dtype, lossy,
+/// exists, ….
+BALLAST_API Report convert(const Location& source, const Location& destination,
+                           const ConvertOptions& options = {});
 BALLAST_API Report convert(const std::filesystem::path& source, const std::filesystem::path& destination,
                            const ConvertOptions& options = {});
-BALLAST_API Result<Report> try_convert(const std::filesystem::path& source, const std::filesystem::path& destination,
+BALLAST_API Result<Report> try_convert(const std::filesystem::path& source,
+                                       const std::filesystem::path& destination,
                                        const ConvertOptions& options = {}) noexcept;
 
 /// Writes a model in one format. `report` collects what the format does not hold.
-BALLAST_API void save(const Model& model, const Format& format, const Location& destination, const SaveOptions& save,
-                      const WriteOptions& write, Report& report);
+BALLAST_API void save(const Model& model, const Format& format, const Location& destination,
+                      const SaveOptions& save, const WriteOptions& write, Report& report);
 
 }  // namespace ballast

@@ -12,8 +12,25 @@ namespace ballast {
 
 /// Element types. In memory and in plans elements are little-endian and packed without padding.
 enum class DType : std::uint8_t {
-    boolean, int4, uint4, int8, uint8, int16, uint16, int32, uint32, int64, uint64,
-    float8_e4m3fn, float8_e5m2, float16, bfloat16, float32, float64, complex64, complex128,
+    boolean,
+    int4,
+    uint4,
+    int8,
+    uint8,
+    int16,
+    uint16,
+    int32,
+    uint32,
+    int64,
+    uint64,
+    float8_e4m3fn,
+    float8_e5m2,
+    float16,
+    bfloat16,
+    float32,
+    float64,
+    complex64,
+    complex128,
     string,   ///< a fixed-size or variable-size byte string: never a weight, only listed
     opaque8,  ///< one uninterpreted byte an element (HDF5 opaque of size 1: some float8)
 };
@@ -25,15 +42,17 @@ enum class DTypeClass : std::uint8_t { boolean, integer, unsigned_integer, float
 struct DTypeInfo {
     DType dtype;
     DTypeClass cls;
-    std::uint16_t bits;             ///< of one element; 0 for string
-    std::string_view name;          ///< Ballast's, Keras' and numpy's name: "float32"
-    std::string_view safetensors;   ///< "F32"; empty where the format has none
-    std::string_view numpy;         ///< npy descr without byte order: "f4"; empty where there is none
-    std::uint8_t tensorflow;        ///< tensorflow.DataType number; 0 where there is none
+    std::uint16_t bits;            ///< of one element; 0 for string
+    std::string_view name;         ///< Ballast's, Keras' and numpy's name: "float32"
+    std::string_view safetensors;  ///< "F32"; empty where the format has none
+    std::string_view numpy;        ///< npy descr without byte order: "f4"; empty where there is none
+    std::uint8_t tensorflow;       ///< tensorflow.DataType number; 0 where there is none
 };
 
 BALLAST_API const DTypeInfo& info(DType dtype) noexcept;
-inline std::string_view to_string(DType dtype) noexcept { return info(dtype).name; }
+inline std::string_view to_string(DType dtype) noexcept {
+    return info(dtype).name;
+}
 /// From Ballast's name ("float32"); nullopt when unknown.
 BALLAST_API std::optional<DType> dtype_from_name(std::string_view name) noexcept;
 /// From a safetensors name ("F32"); nullopt when unknown.

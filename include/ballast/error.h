@@ -21,45 +21,45 @@ namespace ballast {
 /// What went wrong. docs/errors.md is generated from the table behind this enum (src/core/error_table.h).
 enum class ErrorCode : std::uint8_t {
     // The caller's words.
-    invalid_argument,    ///< an argument or option that makes no sense
-    name_not_found,      ///< a tensor name or glob that matches nothing
-    ambiguous_name,      ///< an exact name that fits two tensors
+    invalid_argument,  ///< an argument or option that makes no sense
+    name_not_found,    ///< a tensor name or glob that matches nothing
+    ambiguous_name,    ///< an exact name that fits two tensors
     // Reading: not there, or not a format we know.
-    not_found,           ///< no such file or directory
-    unreadable,          ///< exists, but the system does not let us read it
-    not_a_file,          ///< a FIFO, device, socket or directory where a regular file is needed
-    read_failed,         ///< the system reported an error while reading
-    unknown_format,      ///< no format recognises the content
-    ambiguous_format,    ///< two formats claim the content with certainty
-    backend_missing,     ///< the format is known but was left out of this build
+    not_found,         ///< no such file or directory
+    unreadable,        ///< exists, but the system does not let us read it
+    not_a_file,        ///< a FIFO, device, socket or directory where a regular file is needed
+    read_failed,       ///< the system reported an error while reading
+    unknown_format,    ///< no format recognises the content
+    ambiguous_format,  ///< two formats claim the content with certainty
+    backend_missing,   ///< the format is known but was left out of this build
     // Reading: recognised, but the bytes are wrong.
-    damaged,             ///< the bytes contradict the format
-    truncated,           ///< the file ends before something it promises
-    checksum_mismatch,   ///< a stored checksum does not fit the bytes
-    limit_exceeded,      ///< a size or count above the Limits in force
+    damaged,            ///< the bytes contradict the format
+    truncated,          ///< the file ends before something it promises
+    checksum_mismatch,  ///< a stored checksum does not fit the bytes
+    limit_exceeded,     ///< a size or count above the Limits in force
     // Reading: recognised and well formed, but outside of what we do.
     unsupported,         ///< a feature of the format that we do not read or write
     external_reference,  ///< the file points at bytes outside of itself
     unsafe_name,         ///< a name in a file that would leave its folder
     // Mapping.
-    unsupported_dtype,   ///< the target format cannot hold this element type
-    shape_mismatch,      ///< two shapes that should be equal are not
-    dtype_mismatch,      ///< two element types that should be equal are not
-    unaligned,           ///< a view of typed data was asked for at an odd address
-    not_contiguous,      ///< a view was asked for of data that is not stored in one piece
-    needs_config,        ///< layer classes or order are needed and not in the source
-    ambiguous_mapping,   ///< more than one mapping fits, or none
-    lossy,               ///< weights, assets or precision would be lost
+    unsupported_dtype,  ///< the target format cannot hold this element type
+    shape_mismatch,     ///< two shapes that should be equal are not
+    dtype_mismatch,     ///< two element types that should be equal are not
+    unaligned,          ///< a view of typed data was asked for at an odd address
+    not_contiguous,     ///< a view was asked for of data that is not stored in one piece
+    needs_config,       ///< layer classes or order are needed and not in the source
+    ambiguous_mapping,  ///< more than one mapping fits, or none
+    lossy,              ///< weights, assets or precision would be lost
     // Writing.
-    exists,              ///< the destination exists and overwriting was not allowed
-    symlink_refused,     ///< the destination is a symbolic link
-    not_atomic,          ///< the file system cannot replace the old state in one step
-    write_failed,        ///< the system reported an error while writing
-    no_space,            ///< disk full, quota or size limit
+    exists,           ///< the destination exists and overwriting was not allowed
+    symlink_refused,  ///< the destination is a symbolic link
+    not_atomic,       ///< the file system cannot replace the old state in one step
+    write_failed,     ///< the system reported an error while writing
+    no_space,         ///< disk full, quota or size limit
     // Neither.
-    cancelled,           ///< a callback or signal asked to stop
-    out_of_memory,       ///< an allocation failed
-    internal,            ///< a bug in Ballast
+    cancelled,      ///< a callback or signal asked to stop
+    out_of_memory,  ///< an allocation failed
+    internal,       ///< a bug in Ballast
 };
 
 /// Groups of codes that callers (and the tool's exit status) act on alike.
@@ -98,7 +98,8 @@ public:
     const std::string& tensor() const noexcept { return tensor_; }
     const std::string& hint() const noexcept { return hint_; }
 
-    /// "path: message (tensor 'x', at offset n) [code]"; the hint is not part of it. Names are escaped for terminals.
+    /// "path: message (tensor 'x', at offset n) [code]"; the hint is not part of it. Names are escaped for
+    /// terminals.
     const char* what() const noexcept override;
 
 private:
@@ -117,7 +118,7 @@ private:
 template <class T>
 class Result {
 public:
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit on purpose
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
 
     bool ok() const noexcept { return state_.index() == 0; }

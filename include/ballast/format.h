@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Format: one file format as a plugin; FormatInfo: what is known of it without its code; Probe: one shared look at a file.
+// Format: one file format as a plugin; FormatInfo: what is known of it without its code; Probe: one shared
+// look at a file.
 //
-// A format turns a file into an Archive and a Model into a WritePlan. Its info is constexpr data and always linked, also
-// for formats left out of the build. Formats are stateless: all methods are const and may run on any thread; one Probe
-// belongs to one thread.
+// A format turns a file into an Archive and a Model into a WritePlan. Its info is constexpr data and always
+// linked, also for formats left out of the build. Formats are stateless: all methods are const and may run on
+// any thread; one Probe belongs to one thread.
 #pragma once
 
 #include <cstddef>
@@ -38,46 +39,47 @@ struct Signature {
 struct Capabilities {
     bool read = false;
     bool write = false;
-    bool detect = false;          ///< takes part in detection and suggestions
-    bool layers = false;          ///< holds layers, not only named tensors
-    bool config = false;          ///< holds the model's architecture
-    bool optimizer = false;       ///< holds optimizer state
-    bool metrics = false;         ///< holds metric state
+    bool detect = false;     ///< takes part in detection and suggestions
+    bool layers = false;     ///< holds layers, not only named tensors
+    bool config = false;     ///< holds the model's architecture
+    bool optimizer = false;  ///< holds optimizer state
+    bool metrics = false;    ///< holds metric state
     bool assets = false;
-    bool needs_classes = false;   ///< writing needs layer classes (or keys of its own dialect)
-    bool needs_order = false;     ///< writing needs the layer order
-    bool discards = false;        ///< stores nothing (`null`): nothing is a loss
-    bool stream = false;          ///< can be written to a pipe
+    bool needs_classes = false;  ///< writing needs layer classes (or keys of its own dialect)
+    bool needs_order = false;    ///< writing needs the layer order
+    bool discards = false;       ///< stores nothing (`null`): nothing is a loss
+    bool stream = false;         ///< can be written to a pipe
 };
 
 /// The element types a flavour holds.
 struct Flavor {
-    std::string_view name;        ///< "" for formats with one flavour only
+    std::string_view name;  ///< "" for formats with one flavour only
     std::span<const DType> dtypes;
 };
 
 struct FormatInfo {
     std::string_view id;
     std::span<const std::string_view> aliases;
-    std::span<const std::string_view> extensions;   ///< longest first: ".weights.h5"
+    std::span<const std::string_view> extensions;  ///< longest first: ".weights.h5"
     std::span<const Signature> signatures;
-    std::span<const std::string_view> companions;   ///< patterns of files that belong to it
+    std::span<const std::string_view> companions;  ///< patterns of files that belong to it
     Location::Kind kind = Location::Kind::file;
     Capabilities can;
-    std::span<const Flavor> flavors;                ///< the first is the default
-    std::string_view title;                         ///< one line for `ballast formats` and the README
-    std::string_view meson_option;                  ///< what to add to -Dformats when it was left out
+    std::span<const Flavor> flavors;  ///< the first is the default
+    std::string_view title;           ///< one line for `ballast formats` and the README
+    std::string_view meson_option;    ///< what to add to -Dformats when it was left out
 };
 
 enum class Confidence : std::uint8_t { no, maybe, certain };
 
 struct Match {
     Confidence confidence = Confidence::no;
-    bool at_start = true;       ///< by a signature at the start, which outranks one at the end
-    std::string reason;         ///< what was looked for (no) or found, for messages
+    bool at_start = true;  ///< by a signature at the start, which outranks one at the end
+    std::string reason;    ///< what was looked for (no) or found, for messages
 };
 
-/// One look at a file shared by all formats. What is parsed once for a probe is reused by the winner's open().
+/// One look at a file shared by all formats. What is parsed once for a probe is reused by the winner's
+/// open().
 class BALLAST_API Probe {
 public:
     Probe(Location location, OpenOptions options);
@@ -87,8 +89,8 @@ public:
     std::shared_ptr<const io::Source> source();
     /// Up to the first 4 KiB; empty for a directory or a prefix.
     std::span<const std::byte> head();
-    /// The object of type T made by `make` (returning shared_ptr<T>, null allowed) the first time it is asked for. An
-    /// Error thrown by `make` is kept and thrown again to everyone who asks.
+    /// The object of type T made by `make` (returning shared_ptr<T>, null allowed) the first time it is asked
+    /// for. An Error thrown by `make` is kept and thrown again to everyone who asks.
     template <class T, class Make>
     std::shared_ptr<T> shared(Make make) {
         auto& slot = slots_[std::type_index(typeid(T))];
@@ -121,22 +123,23 @@ private:
 /// Where a save goes; read-only for the format.
 struct Target {
     Location location;
-    std::vector<std::string> existing;         ///< names in the target's folder that belong to an old set
-    std::shared_ptr<const Archive> old;        ///< the archive being replaced; null when none or unreadable
+    std::vector<std::string> existing;   ///< names in the target's folder that belong to an old set
+    std::shared_ptr<const Archive> old;  ///< the archive being replaced; null when none or unreadable
 };
 
 class BALLAST_API Format {
 public:
     virtual ~Format() = default;
     virtual const FormatInfo& info() const noexcept = 0;
-    /// Cheap and without side effects. Damage is no reason for "no": when the file is ours but broken, say certain and
-    /// let open() explain, or let the Error out.
+    /// Cheap and without side effects. Damage is no reason for "no": when the file is ours but broken, say
+    /// certain and let open() explain, or let the Error out.
     virtual Match probe(Probe& probe) const;
     /// Throws a typed Error; the default answers unsupported.
     virtual std::shared_ptr<Archive> open(Probe& probe) const;
-    /// Lays the files out and reports what the format does not hold; the default answers unsupported. The engine has
-    /// checked the dtypes against info().flavors before.
-    virtual WritePlan plan(const Model& model, const Target& target, const SaveOptions& options, Report& report) const;
+    /// Lays the files out and reports what the format does not hold; the default answers unsupported. The
+    /// engine has checked the dtypes against info().flavors before.
+    virtual WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
+                           Report& report) const;
 };
 
 }  // namespace ballast

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Index: what a file holds, tensor by tensor, and where the stored bytes lie. Structure only; no tensor bytes.
+// Index: what a file holds, tensor by tensor, and where the stored bytes lie. Structure only; no tensor
+// bytes.
 //
-// Ordered as the dialect orders it (legacy: layer_names x weight_names; Keras 3: config order, else natural sort of the
-// stored path; safetensors: by offset). Immutable after building, so every const method may be called from any thread.
+// Ordered as the dialect orders it (legacy: layer_names x weight_names; Keras 3: config order, else natural
+// sort of the stored path; safetensors: by offset). Immutable after building, so every const method may be
+// called from any thread.
 #pragma once
 
 #include <cstddef>
@@ -48,13 +50,14 @@ struct Chunk {
     std::uint32_t filter_mask = 0;
 };
 
-/// A tensor cut in equal chunks; edge chunks are stored full size. Chunks absent from the list read as `fill`.
+/// A tensor cut in equal chunks; edge chunks are stored full size. Chunks absent from the list read as
+/// `fill`.
 struct ChunkedLayout {
     std::shared_ptr<const io::Source> source;
     Shape chunk_shape;
     std::vector<Filter> filters;
-    std::vector<Chunk> chunks;     ///< sorted by grid_index, unique
-    std::vector<std::byte> fill;   ///< one element in stored byte order; empty = zeros
+    std::vector<Chunk> chunks;    ///< sorted by grid_index, unique
+    std::vector<std::byte> fill;  ///< one element in stored byte order; empty = zeros
 };
 
 /// Bytes kept in memory (HDF5 compact data, tensors handed over by a program), row-major.
@@ -78,16 +81,17 @@ struct TensorInfo {
     Shape shape;
     std::uint64_t stored_bytes = 0;
     Storage storage;
-    std::string alias_of;     ///< stored name of the tensor this is another name for; empty = none
-    std::string layer;        ///< canonical path of the layer; empty for the root model's own and loose tensors
-    std::string role;         ///< "kernel"; the stored key where the role is unknown
+    std::string alias_of;  ///< stored name of the tensor this is another name for; empty = none
+    std::string layer;     ///< canonical path of the layer; empty for the root model's own and loose tensors
+    std::string role;      ///< "kernel"; the stored key where the role is unknown
 
     std::uint64_t element_count() const { return shape.element_count(); }
     /// Size of the decoded bytes.
     std::uint64_t byte_count() const { return byte_size(dtype, shape.element_count()); }
 };
 
-/// Bytes of a file that are not tensors (assets, string tensors, saved_model.pb): carried along so none is forgotten.
+/// Bytes of a file that are not tensors (assets, string tensors, saved_model.pb): carried along so none is
+/// forgotten.
 struct Blob {
     std::string name;
     std::variant<Extent, InlineBytes> bytes;
@@ -107,8 +111,8 @@ public:
     TensorRef ref(std::size_t position) const;
     /// By exact name: stored first, then canonical. name_not_found (with near names) or ambiguous_name.
     std::size_t find(std::string_view name) const;
-    /// Positions whose stored or canonical name matches the glob (`*`, `**`, `?`, `[…]`), in order; name_not_found
-    /// when nothing matches.
+    /// Positions whose stored or canonical name matches the glob (`*`, `**`, `?`, `[…]`), in order;
+    /// name_not_found when nothing matches.
     std::vector<std::size_t> match(std::string_view glob) const;
     /// Decoded bytes of all tensors that are no aliases.
     std::uint64_t total_bytes() const;

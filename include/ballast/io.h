@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// All access to storage: Source (positional reads), File (positional writes), Fs (a folder seen as names), Location.
+// All access to storage: Source (positional reads), File (positional writes), Fs (a folder seen as names),
+// Location.
 //
-// Formats never open files themselves. A file system is rooted: names are relative, `/` separates folders, `..`,
-// absolute names and symbolic links that leave the root are refused (unsafe_name). Implementations: the local disk
-// (local()), memory (memory()), and whatever a program derives from Fs.
-// Threads: Source::read_at and File::write_at may be called from any threads at once on one object; everything else
-// from one thread at a time per object. Errors: ballast::Error with the path set.
+// Formats never open files themselves. A file system is rooted: names are relative, `/` separates folders,
+// `..`, absolute names and symbolic links that leave the root are refused (unsafe_name). Implementations: the
+// local disk (local()), memory (memory()), and whatever a program derives from Fs. Threads: Source::read_at
+// and File::write_at may be called from any threads at once on one object; everything else from one thread at
+// a time per object. Errors: ballast::Error with the path set.
 #pragma once
 
 #include <cstddef>
@@ -28,15 +29,17 @@ class BALLAST_API Source {
 public:
     virtual ~Source() = default;
     virtual std::uint64_t size() const noexcept = 0;
-    /// Fills `out` with the bytes from `offset` on. Throws truncated (with the offset) when they are not all there.
+    /// Fills `out` with the bytes from `offset` on. Throws truncated (with the offset) when they are not all
+    /// there.
     virtual void read_at(std::uint64_t offset, std::span<std::byte> out) const = 0;
     /// The path for messages.
     virtual const std::string& path() const noexcept = 0;
     /// A file descriptor for kernel copies, or -1; bytes start at native_offset() in it. Owned by the Source.
     virtual int native_handle() const noexcept { return -1; }
     virtual std::uint64_t native_offset() const noexcept { return 0; }
-    /// The bytes as memory, kept alive by the returned pointer; null where the source cannot (the default). When the
-    /// file is truncated by someone else while mapped, touching the bytes past its end kills the process (SIGBUS).
+    /// The bytes as memory, kept alive by the returned pointer; null where the source cannot (the default).
+    /// When the file is truncated by someone else while mapped, touching the bytes past its end kills the
+    /// process (SIGBUS).
     virtual std::shared_ptr<const std::byte> map(std::uint64_t offset, std::uint64_t length) const;
 };
 
@@ -61,7 +64,7 @@ enum class FileKind : std::uint8_t { regular, directory, symlink, other };
 struct FileStat {
     FileKind kind = FileKind::regular;
     std::uint64_t size = 0;
-    std::uint32_t mode = 0;  ///< permission bits, 0 where the file system has none
+    std::uint32_t mode = 0;               ///< permission bits, 0 where the file system has none
     std::uint64_t device = 0, inode = 0;  ///< identity; both 0 where unknown
 };
 
@@ -78,7 +81,8 @@ enum class Replace : std::uint8_t {
 
 class BALLAST_API Fs {
 public:
-    /// What the file system promises. Without atomic_rename overwriting is refused unless the caller allows it.
+    /// What the file system promises. Without atomic_rename overwriting is refused unless the caller allows
+    /// it.
     struct Traits {
         bool atomic_rename = true;
         bool exchange = false;
@@ -95,7 +99,8 @@ public:
     virtual std::shared_ptr<const Source> open(std::string_view name) const = 0;
     /// The entries of a folder below the root ("" = the root), sorted by name.
     virtual std::vector<DirEntry> list(std::string_view folder) const = 0;
-    /// A new empty file beside `target` under a name of its own, created exclusively and locked until it is closed.
+    /// A new empty file beside `target` under a name of its own, created exclusively and locked until it is
+    /// closed.
     virtual std::unique_ptr<File> create_temporary(std::string_view target) = 0;
     /// Removes what crashed saves to `target` left: temporaries whose lock can be taken. Never throws.
     virtual void remove_stale_temporaries(std::string_view target) noexcept = 0;
@@ -108,9 +113,11 @@ public:
     virtual void sync_directory(std::string_view folder) = 0;
 };
 
-/// The local disk rooted at an existing folder (its handle is held, so a later rename of the folder does not matter).
+/// The local disk rooted at an existing folder (its handle is held, so a later rename of the folder does not
+/// matter).
 BALLAST_API std::shared_ptr<Fs> local(const std::filesystem::path& root);
-/// An empty file system in memory: atomic, exchangeable, not durable. Sources taken from it stay valid when it changes.
+/// An empty file system in memory: atomic, exchangeable, not durable. Sources taken from it stay valid when
+/// it changes.
 BALLAST_API std::shared_ptr<Fs> memory();
 /// Bytes in memory as a Source; `owner` keeps them alive.
 BALLAST_API std::shared_ptr<const Source> memory_source(std::shared_ptr<const void> owner,
@@ -128,13 +135,16 @@ struct Location {
     enum class Kind : std::uint8_t { file, prefix, directory };
 
     std::shared_ptr<io::Fs> fs;
-    std::string name;  ///< the file's name; the basename of a prefix (may be empty); empty for a directory (the root)
+    std::string
+        name;  ///< the file's name; the basename of a prefix (may be empty); empty for a directory (the root)
     Kind kind = Kind::file;
 
-    /// A local path. For reading, a symbolic link given by the user is followed; `dir/` and existing directories
-    /// become directories; a path that does not exist but has "<path>.index" beside it becomes a prefix.
+    /// A local path. For reading, a symbolic link given by the user is followed; `dir/` and existing
+    /// directories become directories; a path that does not exist but has "<path>.index" beside it becomes a
+    /// prefix.
     BALLAST_API static Location for_reading(const std::filesystem::path& path);
-    /// A local path for writing: the parent folder must exist (not_found otherwise). Nothing is created or followed.
+    /// A local path for writing: the parent folder must exist (not_found otherwise). Nothing is created or
+    /// followed.
     BALLAST_API static Location for_writing(const std::filesystem::path& path, Kind kind = Kind::file);
     /// The path for messages.
     BALLAST_API std::string display() const;

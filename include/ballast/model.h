@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Model: the one graph every dialect lifts to and lowers from; and TensorExpr, what a target tensor is made of.
+// Model: the one graph every dialect lifts to and lowers from; and TensorExpr, what a target tensor is made
+// of.
 //
-// Structure only: a Weight's value says which stored tensors it is made of and how, the engine moves the bytes.
-// Plain values without hidden state; const use from several threads is safe.
+// Structure only: a Weight's value says which stored tensors it is made of and how, the engine moves the
+// bytes. Plain values without hidden state; const use from several threads is safe.
 #pragma once
 
 #include <cstddef>
@@ -96,28 +97,29 @@ struct Edge {
 
 /// A layer, a nested model or the root model.
 struct Layer {
-    std::string name;        ///< the user's layer name; empty when unknown
-    std::string class_name;  ///< "Dense", "Functional"; empty when unknown
-    std::string package;     ///< of a custom class ("Custom", "my_pkg"); empty for built-ins
-    Tree config;             ///< the layer's config as its framework wrote it; null when unknown
-    bool trainable = true;   ///< the layer's own flag when the file was saved (parents not counted in)
-    std::vector<Weight> weights;             ///< own variables, in creation order
-    std::vector<Edge> edges;                 ///< in the order of the parent's layer list (Keras 2's `model.layers`)
-    std::vector<std::uint32_t> save_order;   ///< positions in `edges` in Keras 3's order; empty = as they stand
-    std::string stored_key;                  ///< in the dialect the model came from: "layers/dense"; empty if none
+    std::string name;             ///< the user's layer name; empty when unknown
+    std::string class_name;       ///< "Dense", "Functional"; empty when unknown
+    std::string package;          ///< of a custom class ("Custom", "my_pkg"); empty for built-ins
+    Tree config;                  ///< the layer's config as its framework wrote it; null when unknown
+    bool trainable = true;        ///< the layer's own flag when the file was saved (parents not counted in)
+    std::vector<Weight> weights;  ///< own variables, in creation order
+    std::vector<Edge> edges;      ///< in the order of the parent's layer list (Keras 2's `model.layers`)
+    std::vector<std::uint32_t>
+        save_order;          ///< positions in `edges` in Keras 3's order; empty = as they stand
+    std::string stored_key;  ///< in the dialect the model came from: "layers/dense"; empty if none
 };
 
 struct OptimizerVariable {
     TensorExpr value;
-    std::string stored_key;     ///< "0", "Adam/m/conv1/kernel:0"
-    std::string slot;           ///< "m", "iteration"; empty when unknown
-    std::string of_weight;      ///< canonical name of the weight the slot belongs to; empty when none or unknown
+    std::string stored_key;  ///< "0", "Adam/m/conv1/kernel:0"
+    std::string slot;        ///< "m", "iteration"; empty when unknown
+    std::string of_weight;   ///< canonical name of the weight the slot belongs to; empty when none or unknown
 };
 
 struct Optimizer {
-    std::string class_name;     ///< "Adam"; empty when unknown
+    std::string class_name;  ///< "Adam"; empty when unknown
     Tree config;
-    std::string flavor;         ///< whose variable order: "keras3", "tf_keras"; empty when unknown
+    std::string flavor;  ///< whose variable order: "keras3", "tf_keras"; empty when unknown
     std::vector<OptimizerVariable> variables;  ///< in ordinal order
 };
 
@@ -136,15 +138,15 @@ struct Producer {
 };
 
 struct Model {
-    std::vector<Layer> layers;           ///< layers[root] is the model itself; LayerId = position
+    std::vector<Layer> layers;  ///< layers[root] is the model itself; LayerId = position
     LayerId root = 0;
-    Tree config;                         ///< the model's config, verbatim ({class_name, config}); null when there is none
-    Tree training_config;                ///< as written; null when there is none
+    Tree config;           ///< the model's config, verbatim ({class_name, config}); null when there is none
+    Tree training_config;  ///< as written; null when there is none
     Producer producer;
     std::optional<Optimizer> optimizer;
     std::vector<LooseTensor> loose;
     std::vector<Blob> assets;
-    Tree metadata;                       ///< format metadata to carry along (safetensors `__metadata__`)
+    Tree metadata;  ///< format metadata to carry along (safetensors `__metadata__`)
 
     bool has_layers() const noexcept { return !layers.empty(); }
 };

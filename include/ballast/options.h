@@ -18,12 +18,12 @@ struct Progress {
     std::uint64_t total_bytes = 0;
 };
 using ProgressCallback = std::function<void(const Progress&)>;
-/// Return true to stop: the operation ends with `cancelled` and the destination stays as it was. Called often, on the
-/// starting thread.
+/// Return true to stop: the operation ends with `cancelled` and the destination stays as it was. Called
+/// often, on the starting thread.
 using CancelCallback = std::function<bool()>;
 
 struct OpenOptions {
-    std::string format;   ///< an id or alias; empty = decide by content
+    std::string format;  ///< an id or alias; empty = decide by content
     Limits limits;
 };
 
@@ -32,8 +32,8 @@ enum class Names : std::uint8_t { canonical, stored };
 
 /// What a format is asked to write.
 struct SaveOptions {
-    std::string flavor;             ///< empty = the format's default
-    bool weights_only = false;      ///< of a model format: leave out the configs
+    std::string flavor;         ///< empty = the format's default
+    bool weights_only = false;  ///< of a model format: leave out the configs
     bool include_optimizer = true;
     Names names = Names::canonical;
     Limits limits;
@@ -42,16 +42,16 @@ struct SaveOptions {
 enum class Overwrite : std::uint8_t {
     refuse,  ///< error `exists`
     allow,
-    ask,     ///< call WriteOptions::ask
+    ask,  ///< call WriteOptions::ask
 };
 
 /// How the engine writes.
 struct WriteOptions {
     Overwrite overwrite = Overwrite::refuse;
     std::function<bool(const std::string& path)> ask;  ///< true = replace it
-    bool durable = true;            ///< fsync data and folder before success is reported
-    bool allow_nonatomic = false;   ///< permit overwriting where the file system cannot replace in one step
-    unsigned threads = 0;           ///< 0 = one a processor, at most 8
+    bool durable = true;                               ///< fsync data and folder before success is reported
+    bool allow_nonatomic = false;  ///< permit overwriting where the file system cannot replace in one step
+    unsigned threads = 0;          ///< 0 = one a processor, at most 8
     ProgressCallback progress;
     CancelCallback cancel;
 };

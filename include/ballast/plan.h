@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// WritePlan: the only way bytes reach a destination. A format lays every file out; the engine creates, fills, syncs,
-// renames and removes. Formats never write bytes themselves.
+// WritePlan: the only way bytes reach a destination. A format lays every file out; the engine creates, fills,
+// syncs, renames and removes. Formats never write bytes themselves.
 //
-// A plan is built on one thread. While it is carried out, producers, encoders and value reads run on several threads
-// at once; PlanHooks are called by one thread at a time: reserve() in plan order, then finish() once.
+// A plan is built on one thread. While it is carried out, producers, encoders and value reads run on several
+// threads at once; PlanHooks are called by one thread at a time: reserve() in plan order, then finish() once.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@
 
 namespace ballast {
 
-/// Makes bytes on demand, so that a large structure (an HDF5 file of 100,000 groups) is never held whole. Thread-safe.
+/// Makes bytes on demand, so that a large structure (an HDF5 file of 100,000 groups) is never held whole.
+/// Thread-safe.
 class BALLAST_API ByteProducer {
 public:
     virtual ~ByteProducer() = default;
@@ -82,8 +83,8 @@ enum class Checksum : std::uint8_t { none, crc32, crc32c };
 
 /// One file of a plan. Pieces do not overlap; bytes between them are zeros.
 struct PlannedFile {
-    std::string name;              ///< final name, relative to the target's Fs
-    std::uint64_t size = 0;        ///< without what reserve() adds
+    std::string name;        ///< final name, relative to the target's Fs
+    std::uint64_t size = 0;  ///< without what reserve() adds
     std::vector<Piece> pieces;
     Checksum checksum = Checksum::none;  ///< computed for every piece while it is written
 
@@ -101,7 +102,8 @@ struct PieceResult {
 /// results[file][piece]
 using PlanResults = std::vector<std::vector<PieceResult>>;
 
-/// Bytes to put over an already written place, or behind everything (offset = the end returned by the reservations).
+/// Bytes to put over an already written place, or behind everything (offset = the end returned by the
+/// reservations).
 struct Patch {
     std::size_t file = 0;
     std::uint64_t offset = 0;
@@ -120,13 +122,15 @@ struct Finish {
 class BALLAST_API PlanHooks {
 public:
     virtual ~PlanHooks() = default;
-    /// Where in `file` the next `length` bytes of piece `piece` go. Called in plan order, whatever the thread count.
+    /// Where in `file` the next `length` bytes of piece `piece` go. Called in plan order, whatever the thread
+    /// count.
     virtual std::uint64_t reserve(std::size_t file, std::size_t piece, std::uint64_t length);
     /// All pieces are written: the last patches, and files made of checksums and sizes.
     virtual Finish finish(const PlanResults& results);
 };
 
-/// Everything a save will do. The commit is the rename of one file; all other files get names the old set does not use.
+/// Everything a save will do. The commit is the rename of one file; all other files get names the old set
+/// does not use.
 struct WritePlan {
     std::vector<PlannedFile> files;
     std::string commit;                     ///< final name of the file whose rename publishes the set

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Report: what a load, conversion or migration did to each tensor. Nothing is dropped or changed without an entry.
+// Report: what a load, conversion or migration did to each tensor. Nothing is dropped or changed without an
+// entry.
 #pragma once
 
 #include <array>
@@ -29,10 +30,10 @@ struct ReportEntry {
         warning,     ///< something that deserves a look
     };
     Kind kind = Kind::matched;
-    std::string from;  ///< stored name in the source; empty where there is none
-    std::string to;    ///< stored name in the target; empty where there is none
-    std::string text;  ///< reason; empty for matched
-    bool loss = false; ///< weights, assets or precision are lost by it
+    std::string from;   ///< stored name in the source; empty where there is none
+    std::string to;     ///< stored name in the target; empty where there is none
+    std::string text;   ///< reason; empty for matched
+    bool loss = false;  ///< weights, assets or precision are lost by it
 };
 BALLAST_API std::string_view to_string(ReportEntry::Kind kind) noexcept;
 
@@ -42,12 +43,15 @@ public:
     static constexpr std::size_t kinds = 10;
 
     void add(ReportEntry entry);
-    void add(ReportEntry::Kind kind, std::string from, std::string to, std::string text = {}, bool loss = false);
+    void add(ReportEntry::Kind kind, std::string from, std::string to, std::string text = {},
+             bool loss = false);
     void note(std::string text) { add(ReportEntry::Kind::note, {}, {}, std::move(text)); }
     void warn(std::string text) { add(ReportEntry::Kind::warning, {}, {}, std::move(text)); }
 
     const std::vector<ReportEntry>& entries() const noexcept { return entries_; }
-    std::size_t count(ReportEntry::Kind kind) const noexcept { return counts_[static_cast<std::size_t>(kind)]; }
+    std::size_t count(ReportEntry::Kind kind) const noexcept {
+        return counts_[static_cast<std::size_t>(kind)];
+    }
     bool has_loss() const noexcept { return losses_ > 0; }
     /// {"schema":1,"source":…,"target":…,"counts":{…},"entries":[…]}; source and target as set below.
     Tree to_tree() const;
@@ -55,7 +59,7 @@ public:
     std::string summary() const;
 
     std::string source, source_format, target, target_format;
-    std::uint64_t bytes = 0;     ///< tensor bytes written
+    std::uint64_t bytes = 0;  ///< tensor bytes written
 
 private:
     std::vector<ReportEntry> entries_;

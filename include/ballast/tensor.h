@@ -20,8 +20,8 @@
 
 namespace ballast {
 
-/// Dimensions of a tensor, outermost first, row-major. Rank 0 is a scalar (one element); a zero dimension means no
-/// elements. At most 32 dimensions (HDF5's bound). Up to four are stored in place. A plain value.
+/// Dimensions of a tensor, outermost first, row-major. Rank 0 is a scalar (one element); a zero dimension
+/// means no elements. At most 32 dimensions (HDF5's bound). Up to four are stored in place. A plain value.
 class BALLAST_API Shape {
 public:
     static constexpr std::size_t max_rank = 32;
@@ -60,28 +60,68 @@ private:
     std::size_t rank_ = 0;
 };
 
-/// DType of a C++ element type: `dtype_of<float> == DType::float32`. Specialise nothing: unknown types do not compile.
+/// DType of a C++ element type: `dtype_of<float> == DType::float32`. Specialise nothing: unknown types do not
+/// compile.
 template <class T>
 struct DTypeOf;
-template <> struct DTypeOf<bool> { static constexpr DType value = DType::boolean; };
-template <> struct DTypeOf<std::int8_t> { static constexpr DType value = DType::int8; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::uint8; };
-template <> struct DTypeOf<std::int16_t> { static constexpr DType value = DType::int16; };
-template <> struct DTypeOf<std::uint16_t> { static constexpr DType value = DType::uint16; };
-template <> struct DTypeOf<std::int32_t> { static constexpr DType value = DType::int32; };
-template <> struct DTypeOf<std::uint32_t> { static constexpr DType value = DType::uint32; };
-template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::int64; };
-template <> struct DTypeOf<std::uint64_t> { static constexpr DType value = DType::uint64; };
-template <> struct DTypeOf<float> { static constexpr DType value = DType::float32; };
-template <> struct DTypeOf<double> { static constexpr DType value = DType::float64; };
-template <> struct DTypeOf<std::complex<float>> { static constexpr DType value = DType::complex64; };
-template <> struct DTypeOf<std::complex<double>> { static constexpr DType value = DType::complex128; };
+template <>
+struct DTypeOf<bool> {
+    static constexpr DType value = DType::boolean;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+    static constexpr DType value = DType::int8;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+    static constexpr DType value = DType::uint8;
+};
+template <>
+struct DTypeOf<std::int16_t> {
+    static constexpr DType value = DType::int16;
+};
+template <>
+struct DTypeOf<std::uint16_t> {
+    static constexpr DType value = DType::uint16;
+};
+template <>
+struct DTypeOf<std::int32_t> {
+    static constexpr DType value = DType::int32;
+};
+template <>
+struct DTypeOf<std::uint32_t> {
+    static constexpr DType value = DType::uint32;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+    static constexpr DType value = DType::int64;
+};
+template <>
+struct DTypeOf<std::uint64_t> {
+    static constexpr DType value = DType::uint64;
+};
+template <>
+struct DTypeOf<float> {
+    static constexpr DType value = DType::float32;
+};
+template <>
+struct DTypeOf<double> {
+    static constexpr DType value = DType::float64;
+};
+template <>
+struct DTypeOf<std::complex<float>> {
+    static constexpr DType value = DType::complex64;
+};
+template <>
+struct DTypeOf<std::complex<double>> {
+    static constexpr DType value = DType::complex128;
+};
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
 
-/// A tensor's elements: a view into mapped file bytes, or an owned copy. Either way the object keeps alive what the
-/// elements live in, so it may outlive the Archive. Immutable and shareable between threads. Copies are cheap (they
-/// share the storage).
+/// A tensor's elements: a view into mapped file bytes, or an owned copy. Either way the object keeps alive
+/// what the elements live in, so it may outlive the Archive. Immutable and shareable between threads. Copies
+/// are cheap (they share the storage).
 template <class T>
 class Tensor {
 public:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tree: an ordered metadata value (JSON plus byte-exact numbers), used for model configs, training configs, format
-// metadata and options.
+// Tree: an ordered metadata value (JSON plus byte-exact numbers), used for model configs, training configs,
+// format metadata and options.
 //
-// Objects keep the order of their keys; numbers keep their text, so NaN, Infinity, 1e400 and 64-bit integers survive
-// verbatim. A value type; const use from several threads is safe.
+// Objects keep the order of their keys; numbers keep their text, so NaN, Infinity, 1e400 and 64-bit integers
+// survive verbatim. A value type; const use from several threads is safe.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +34,16 @@ public:
     /// Iterative: freeing a deep tree does not use the stack.
     ~Tree();
 
-    Tree(bool value) : value_(value) {}                         // NOLINT: implicit on purpose
-    Tree(const char* text) : value_(std::string(text)) {}       // NOLINT: implicit on purpose
-    Tree(std::string_view text) : value_(std::string(text)) {}  // NOLINT: implicit on purpose
-    Tree(std::string text) : value_(std::move(text)) {}         // NOLINT: implicit on purpose
-    Tree(std::int64_t value);                                   // NOLINT: implicit on purpose
-    Tree(std::uint64_t value);                                  // NOLINT: implicit on purpose
-    Tree(int value) : Tree(static_cast<std::int64_t>(value)) {} // NOLINT: implicit on purpose
-    Tree(double value);                                         // NOLINT: implicit on purpose
-    Tree(Array items) : value_(std::move(items)) {}             // NOLINT: implicit on purpose
-    Tree(Object members) : value_(std::move(members)) {}        // NOLINT: implicit on purpose
+    Tree(bool value) : value_(value) {}                          // NOLINT: implicit on purpose
+    Tree(const char* text) : value_(std::string(text)) {}        // NOLINT: implicit on purpose
+    Tree(std::string_view text) : value_(std::string(text)) {}   // NOLINT: implicit on purpose
+    Tree(std::string text) : value_(std::move(text)) {}          // NOLINT: implicit on purpose
+    Tree(std::int64_t value);                                    // NOLINT: implicit on purpose
+    Tree(std::uint64_t value);                                   // NOLINT: implicit on purpose
+    Tree(int value) : Tree(static_cast<std::int64_t>(value)) {}  // NOLINT: implicit on purpose
+    Tree(double value);                                          // NOLINT: implicit on purpose
+    Tree(Array items) : value_(std::move(items)) {}              // NOLINT: implicit on purpose
+    Tree(Object members) : value_(std::move(members)) {}         // NOLINT: implicit on purpose
     /// A number from its text, kept verbatim ("1e400", "NaN", "-Infinity").
     static Tree number(std::string text);
     static Tree array() { return Tree(Array{}); }
@@ -57,7 +57,8 @@ public:
     bool is_array() const noexcept { return kind() == Kind::array; }
     bool is_object() const noexcept { return kind() == Kind::object; }
 
-    // Lenient readers: nullopt (or an empty range) when the kind does not fit. Hostile input makes no exception.
+    // Lenient readers: nullopt (or an empty range) when the kind does not fit. Hostile input makes no
+    // exception.
     std::optional<bool> as_bool() const noexcept;
     std::optional<std::int64_t> as_int64() const noexcept;
     std::optional<std::uint64_t> as_uint64() const noexcept;
@@ -81,7 +82,8 @@ public:
     /// The item with this index, or a shared null value.
     const Tree& at(std::size_t index) const noexcept;
 
-    // Builders. Each turns a null into the container it needs; on another kind they throw Error invalid_argument.
+    // Builders. Each turns a null into the container it needs; on another kind they throw Error
+    // invalid_argument.
     /// Sets or replaces a member, keeping its place; returns the stored value.
     Tree& set(std::string_view key, Tree value);
     Tree& push_back(Tree value);

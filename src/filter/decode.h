@@ -13,13 +13,13 @@
 
 namespace ballast {
 
-/// Decodes the bytes [begin, begin + out.size()) of the tensor. Chunked tensors decode every chunk the range touches:
-/// ask for large ranges. Errors carry the tensor's stored name, path and offset: truncated, damaged, checksum_mismatch,
-/// unsupported.
+/// Decodes the bytes [begin, begin + out.size()) of the tensor. Chunked tensors decode every chunk the range
+/// touches: ask for large ranges. Errors carry the tensor's stored name, path and offset: truncated, damaged,
+/// checksum_mismatch, unsupported.
 void read_range(const TensorInfo& tensor, std::uint64_t begin, std::span<std::byte> out);
 
-/// Undoes a chunk's filters. `expected` is the full decoded size of the chunk. Throws damaged / checksum_mismatch /
-/// unsupported without path (the caller adds it).
+/// Undoes a chunk's filters. `expected` is the full decoded size of the chunk. Throws damaged /
+/// checksum_mismatch / unsupported without path (the caller adds it).
 std::vector<std::byte> decode_chunk(std::span<const std::byte> stored, std::span<const Filter> filters,
                                     std::uint32_t filter_mask, std::uint64_t expected);
 

@@ -11,8 +11,9 @@
 
 namespace ballast {
 
-/// Bytes [begin, begin + out.size()) of the value, row-major, little-endian. Identity reads through read_range; casts of
-/// it are streamed; other operations evaluate the whole value once per call, so ask for it whole. Any thread may call it.
+/// Bytes [begin, begin + out.size()) of the value, row-major, little-endian. Identity reads through
+/// read_range; casts of it are streamed; other operations evaluate the whole value once per call, so ask for
+/// it whole. Any thread may call it.
 void evaluate(const TensorExpr& value, std::uint64_t begin, std::span<std::byte> out);
 
 /// True when evaluate() can serve ranges without computing the whole value.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hdf5::File: the structure of an HDF5 file, parsed by our own bounded reader; no tensor bytes are read.
 //
-// Parsing is iterative and checks every length against the file and the Limits before taking memory. The result is
-// immutable and may be shared between threads. Format facts: docs/formats/hdf5.md, constants in format.h beside this file.
+// Parsing is iterative and checks every length against the file and the Limits before taking memory. The
+// result is immutable and may be shared between threads. Format facts: docs/formats/hdf5.md, constants in
+// format.h beside this file.
 #pragma once
 
 #include <cstdint>
@@ -24,42 +25,43 @@ inline constexpr ObjectId no_object = 0xffffffff;
 
 enum class ObjectKind : std::uint8_t { group, dataset, committed_type, soft_link, external_link, other_link };
 
-/// One link of the tree. Objects are numbered so that the children of a group are consecutive, in the order the file
-/// lists them (old-style groups: sorted by name bytes). Object 0 is the root group.
+/// One link of the tree. Objects are numbered so that the children of a group are consecutive, in the order
+/// the file lists them (old-style groups: sorted by name bytes). Object 0 is the root group.
 struct Object {
-    std::string name;               ///< link name, raw bytes; empty for the root
+    std::string name;  ///< link name, raw bytes; empty for the root
     ObjectId parent = no_object;
     ObjectKind kind = ObjectKind::group;
-    std::uint64_t address = 0;      ///< of the object header, as a file position
+    std::uint64_t address = 0;  ///< of the object header, as a file position
     ObjectId first_child = 0;
     std::uint32_t child_count = 0;
     std::uint32_t first_attribute = 0;
     std::uint32_t attribute_count = 0;
-    std::uint32_t dataset = 0;      ///< position in the dataset table, for datasets
-    ObjectId alias_of = no_object;  ///< the first object met with the same header (hard links), else no_object
+    std::uint32_t dataset = 0;  ///< position in the dataset table, for datasets
+    ObjectId alias_of =
+        no_object;  ///< the first object met with the same header (hard links), else no_object
 };
 
-/// An attribute with its decoded value. Strings, fixed and variable, are in `strings`; other types raw in `bytes`
-/// (stored byte order). An attribute of a type we do not decode has neither, and `problem` says why.
+/// An attribute with its decoded value. Strings, fixed and variable, are in `strings`; other types raw in
+/// `bytes` (stored byte order). An attribute of a type we do not decode has neither, and `problem` says why.
 struct Attribute {
     std::string name;
     bool is_string = false;
     DType dtype = DType::string;
     bool big_endian = false;
-    Shape shape;                        ///< () for a scalar
-    std::vector<std::string> strings;   ///< row-major; padding removed
+    Shape shape;                       ///< () for a scalar
+    std::vector<std::string> strings;  ///< row-major; padding removed
     std::vector<std::byte> bytes;
     std::string problem;
 };
 
-/// A dataset's description. When `problem` is set the data cannot serve as a tensor (compound, vlen, external storage,
-/// unknown filter, …): the dataset is still listed, and use of it throws the Error.
+/// A dataset's description. When `problem` is set the data cannot serve as a tensor (compound, vlen, external
+/// storage, unknown filter, …): the dataset is still listed, and use of it throws the Error.
 struct Dataset {
     DType dtype = DType::opaque8;
     Shape shape;
     Storage storage;
     std::uint64_t stored_bytes = 0;
-    std::string type_name;              ///< for people: "compound", "float32", "string[12]"
+    std::string type_name;  ///< for people: "compound", "float32", "string[12]"
     std::optional<Error> problem;
 };
 

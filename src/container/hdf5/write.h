@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // hdf5::Builder: describes an HDF5 file and lays it out; the engine writes it.
 //
-// The layout is Keras' own: superblock 0, old-style groups, version 1 headers, contiguous data, attributes as h5py writes
-// them. The same calls give the same bytes; names are sorted, no times are stored. Use from one thread. Memory: about
-// 150 bytes an object plus names; structure bytes are produced while they are written, never held whole.
-// Source of the recipe: docs/formats/hdf5.md.
+// The layout is Keras' own: superblock 0, old-style groups, version 1 headers, contiguous data, attributes as
+// h5py writes them. The same calls give the same bytes; names are sorted, no times are stored. Use from one
+// thread. Memory: about 150 bytes an object plus names; structure bytes are produced while they are written,
+// never held whole. Source of the recipe: docs/formats/hdf5.md.
 #pragma once
 
 #include <cstdint>
@@ -29,24 +29,26 @@ public:
 
     /// The root group.
     Id root() const noexcept { return 0; }
-    /// The child group of that name, created on first use. Errors: invalid_argument for an empty name, "/", NUL, "." or
-    /// a name taken by a dataset.
+    /// The child group of that name, created on first use. Errors: invalid_argument for an empty name, "/",
+    /// NUL, "." or a name taken by a dataset.
     Id group(Id parent, std::string_view name);
     /// As group() for every component of "a/b/c".
     Id groups(Id parent, std::string_view path);
-    /// A contiguous dataset holding `value`. bool is an enum, bfloat16 and opaque8 are opaque, complex a compound {r,i},
-    /// as h5py stores them; no attribute is added by itself. Errors: unsupported_dtype, invalid_argument (name taken).
+    /// A contiguous dataset holding `value`. bool is an enum, bfloat16 and opaque8 are opaque, complex a
+    /// compound {r,i}, as h5py stores them; no attribute is added by itself. Errors: unsupported_dtype,
+    /// invalid_argument (name taken).
     Id dataset(Id parent, std::string_view name, TensorExpr value);
 
     enum class Charset : std::uint8_t { ascii, utf8 };
     /// A scalar variable-length string, as h5py stores a Python str (utf8) or bytes (ascii).
     void attribute(Id object, std::string_view name, std::string_view value, Charset charset);
-    /// A one-dimensional list of strings as Keras stores layer_names and weight_names: variable-length ASCII/UTF-8; an
-    /// empty list as float64 of shape (0,); above 64512 bytes split in name0, name1, … of fixed-length strings. A single
-    /// name above that is limit_exceeded.
+    /// A one-dimensional list of strings as Keras stores layer_names and weight_names: variable-length
+    /// ASCII/UTF-8; an empty list as float64 of shape (0,); above 64512 bytes split in name0, name1, … of
+    /// fixed-length strings. A single name above that is limit_exceeded.
     void name_list(Id object, std::string_view name, const std::vector<std::string>& values);
     /// A numeric attribute; `bytes` are little-endian, row-major.
-    void attribute(Id object, std::string_view name, DType dtype, const Shape& shape, std::vector<std::byte> bytes);
+    void attribute(Id object, std::string_view name, DType dtype, const Shape& shape,
+                   std::vector<std::byte> bytes);
 
     /// Lays the file out; the builder is empty afterwards. The result's pieces keep what they need.
     PlannedFile plan(std::string file_name);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // JSON <-> Tree. RapidJSON's SAX reader, iterative, numbers kept as text, with our own bounds.
 //
-// Accepts what Python's json module reads and writes, including NaN, Infinity and -Infinity. Duplicate keys, bytes that
-// are not UTF-8, too deep or too large input and trailing garbage are errors with the offset. Pure functions.
+// Accepts what Python's json module reads and writes, including NaN, Infinity and -Infinity. Duplicate keys,
+// bytes that are not UTF-8, too deep or too large input and trailing garbage are errors with the offset. Pure
+// functions.
 #pragma once
 
 #include <string>
