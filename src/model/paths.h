@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the variables of each layer lie in a Keras 3 weights file (.weights.h5, shards, .keras).
+//
+// Pure functions, iterative, callable from any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ballast/model.h"
+#include "model/layout.h"
+
+namespace ballast {
+
+/// One object of Keras 3's walk over a model. Its variables are datasets <path>/vars/<key>.
+struct V3Group {
+    LayerId layer = 0;
+    std::string path;  ///< "layers/dense_1", "layers/lstm/cell"; empty for the model itself
+    std::vector<std::string>
+        keys;  ///< of layer.weights, in order: "0", "1", … or a name of its own ("idf_weights")
+};
+
+/// Every object with variables or a place in the numbering, in walk order; a shared layer once, at its first
+/// path. `flavor` decides names, order and numbering (Keras 3 counts a shared layer again, tf_keras does
+/// not). Objects the flavour does not store (Sequential's InputLayer, Keras 2 operations in Keras 3) are left
+/// out.
+std::vector<V3Group> v3_paths(const Model& model, layout::Framework flavor);
+
+/// The container key of a layer, without number: its class in snake_case, by the flavour's class name.
+std::string v3_key(const Layer& layer, layout::Framework flavor);
+
+/// Numbers equal keys in order of arrival: "dense", "dense_1", …
+class KeyCounter {
+public:
+    std::string next(std::string_view key);
+
+private:
+    std::unordered_map<std::string, std::uint64_t> used_;
+};
+
+}  // namespace ballast
