@@ -12,7 +12,9 @@ namespace ballast::io {
 namespace {
 
 // Seccomp filters of old container runtimes answer EPERM for calls they do not know.
-bool means_unknown_call(int error_number) noexcept { return error_number == ENOSYS || error_number == EPERM; }
+bool means_unknown_call(int error_number) noexcept {
+    return error_number == ENOSYS || error_number == EPERM;
+}
 
 std::atomic<bool> have_openat2{true};
 
@@ -24,7 +26,8 @@ Descriptor open_beneath_by_steps(int root, const std::string& name, int flags) {
     std::size_t begin = 0;
     for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', begin)) {
         const std::string part = name.substr(begin, slash - begin);
-        Descriptor next(retry([&] { return ::openat(at, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
+        Descriptor next(
+            retry([&] { return ::openat(at, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }));
         if (!next) return next;
         folder = std::move(next);
         at = folder.get();

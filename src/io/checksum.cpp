@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRCs by libdeflate and isal; joining them is arithmetic of polynomials over GF(2) modulo the CRC's polynomial.
+// CRCs by libdeflate and isal; joining them is arithmetic of polynomials over GF(2) modulo the CRC's
+// polynomial.
 #include "io/checksum.h"
 
 #include <isa-l/crc.h>
@@ -13,7 +14,9 @@ namespace {
 // Bit 31 is the coefficient of x^0 (the CRCs are reflected), so 1 is this and x is half of it.
 constexpr std::uint32_t one = 0x80000000U;
 
-constexpr std::uint32_t polynomial(Crc kind) { return kind == Crc::crc32 ? 0xEDB88320U : 0x82F63B78U; }
+constexpr std::uint32_t polynomial(Crc kind) {
+    return kind == Crc::crc32 ? 0xEDB88320U : 0x82F63B78U;
+}
 
 /// a * b modulo the polynomial.
 constexpr std::uint32_t multiply(std::uint32_t a, std::uint32_t b, std::uint32_t modulus) {

@@ -43,7 +43,8 @@ private:
 template <class Call>
 auto retry(Call call) {
     auto result = call();
-    while (result == -1 && errno == EINTR) result = call();
+    while (result == -1 && errno == EINTR)
+        result = call();
     return result;
 }
 
@@ -51,7 +52,8 @@ auto retry(Call call) {
 inline ssize_t read_fully(int fd, std::uint64_t offset, std::span<std::byte> out) noexcept {
     std::size_t done = 0;
     while (done < out.size()) {
-        const ssize_t got = ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t got =
+            ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return -1;
         if (got == 0) break;
@@ -64,7 +66,8 @@ inline ssize_t read_fully(int fd, std::uint64_t offset, std::span<std::byte> out
 inline bool write_fully(int fd, std::uint64_t offset, std::span<const std::byte> bytes) noexcept {
     std::size_t done = 0;
     while (done < bytes.size()) {
-        const ssize_t put = ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
+        const ssize_t put =
+            ::pwrite(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) return false;
         if (put == 0) {  // no progress and no reason given: never seen, but must not spin

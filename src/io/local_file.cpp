@@ -51,9 +51,11 @@ std::shared_ptr<const std::byte> LocalSource::map(std::uint64_t offset, std::uin
     const std::uint64_t skip = offset % page;
     if (length > std::numeric_limits<std::size_t>::max() - skip) return nullptr;
     const std::size_t mapped = static_cast<std::size_t>(length + skip);
-    void* const start = ::mmap(nullptr, mapped, PROT_READ, MAP_PRIVATE, fd_.get(), static_cast<off_t>(offset - skip));
+    void* const start =
+        ::mmap(nullptr, mapped, PROT_READ, MAP_PRIVATE, fd_.get(), static_cast<off_t>(offset - skip));
     if (start == MAP_FAILED) throw os_error(Action::read, errno, path_).at(offset);
-    std::shared_ptr<const void> owner(start, [mapped](const void* p) { ::munmap(const_cast<void*>(p), mapped); });
+    std::shared_ptr<const void> owner(start,
+                                      [mapped](const void* p) { ::munmap(const_cast<void*>(p), mapped); });
     return {owner, static_cast<const std::byte*>(start) + skip};
 }
 
@@ -70,7 +72,8 @@ std::shared_ptr<const Source> make_local_source(Descriptor fd, std::string path)
     // O_NONBLOCK served its purpose (a FIFO must not block the open); reads shall wait for the disk again.
     const int flags = ::fcntl(fd.get(), F_GETFL);
     if (flags != -1) ::fcntl(fd.get(), F_SETFL, flags & ~O_NONBLOCK);
-    return std::make_shared<LocalSource>(std::move(fd), static_cast<std::uint64_t>(st.st_size), std::move(path));
+    return std::make_shared<LocalSource>(std::move(fd), static_cast<std::uint64_t>(st.st_size),
+                                         std::move(path));
 }
 
 void LocalFile::write_at(std::uint64_t offset, std::span<const std::byte> bytes) {

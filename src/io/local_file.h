@@ -16,9 +16,9 @@ namespace ballast::io {
 /// Takes an open descriptor. Throws not_a_file unless it is a regular file.
 std::shared_ptr<const Source> make_local_source(Descriptor fd, std::string path);
 
-/// A temporary being written. Two descriptors of one open file: closing the first reports what the system kept back
-/// (quota, NFS), the second keeps the lock until the object goes, so that no other save takes the closed but not yet
-/// renamed file for litter.
+/// A temporary being written. Two descriptors of one open file: closing the first reports what the system
+/// kept back (quota, NFS), the second keeps the lock until the object goes, so that no other save takes the
+/// closed but not yet renamed file for litter.
 class LocalFile final : public File {
 public:
     /// `lock` is a duplicate of `fd`; both locked.

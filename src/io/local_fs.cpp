@@ -28,17 +28,22 @@ FileKind kind_of_mode(mode_t mode) noexcept {
 FileKind kind_of_entry(const boost::filesystem::directory_entry& entry) {
     boost::system::error_code ignored;
     switch (entry.symlink_status(ignored).type()) {
-        case boost::filesystem::regular_file: return FileKind::regular;
-        case boost::filesystem::directory_file: return FileKind::directory;
-        case boost::filesystem::symlink_file: return FileKind::symlink;
-        default: return FileKind::other;
+        case boost::filesystem::regular_file:
+            return FileKind::regular;
+        case boost::filesystem::directory_file:
+            return FileKind::directory;
+        case boost::filesystem::symlink_file:
+            return FileKind::symlink;
+        default:
+            return FileKind::other;
     }
 }
 
 Descriptor open_root(const std::string& path) {
     Descriptor fd(retry([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
     // A folder that may be searched but not listed still gives access to names one knows.
-    if (!fd && errno == EACCES) fd = Descriptor(retry([&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
+    if (!fd && errno == EACCES)
+        fd = Descriptor(retry([&] { return ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC); }));
     if (!fd) throw os_error(Action::open, errno, path);
     return fd;
 }
@@ -46,7 +51,9 @@ Descriptor open_root(const std::string& path) {
 }  // namespace
 
 LocalFs::LocalFs(const std::filesystem::path& root, std::string followed)
-    : root_path_(root.empty() ? "." : root.string()), followed_(std::move(followed)), root_(open_root(root_path_)) {}
+    : root_path_(root.empty() ? "." : root.string()),
+      followed_(std::move(followed)),
+      root_(open_root(root_path_)) {}
 
 std::string LocalFs::display(std::string_view name) const {
     if (name.empty()) return root_path_;
@@ -86,8 +93,8 @@ std::optional<FileStat> LocalFs::stat(std::string_view name) const {
             throw os_error(Action::open, errno, display(name));
         }
     }
-    return FileStat{kind_of_mode(st.st_mode), static_cast<std::uint64_t>(st.st_size), st.st_mode & 0777U, st.st_dev,
-                    st.st_ino};
+    return FileStat{kind_of_mode(st.st_mode), static_cast<std::uint64_t>(st.st_size), st.st_mode & 0777U,
+                    st.st_dev, st.st_ino};
 }
 
 std::shared_ptr<const Source> LocalFs::open(std::string_view name) const {
@@ -95,9 +102,10 @@ std::shared_ptr<const Source> LocalFs::open(std::string_view name) const {
     const std::string text(name);
     // O_NONBLOCK: a FIFO without a writer must not block the open.
     constexpr int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-    Descriptor fd = !followed_.empty() && name == followed_
-                        ? Descriptor(retry([&] { return ::openat(root_.get(), text.c_str(), flags | O_CLOEXEC); }))
-                        : open_beneath(root_.get(), text, flags);
+    Descriptor fd =
+        !followed_.empty() && name == followed_
+            ? Descriptor(retry([&] { return ::openat(root_.get(), text.c_str(), flags | O_CLOEXEC); }))
+            : open_beneath(root_.get(), text, flags);
     if (!fd) throw os_error(Action::open, errno, display(name));
     return make_local_source(std::move(fd), display(name));
 }
@@ -105,7 +113,8 @@ std::shared_ptr<const Source> LocalFs::open(std::string_view name) const {
 std::vector<DirEntry> LocalFs::list(std::string_view folder) const {
     const Descriptor fd = open_folder(folder, O_RDONLY);
     if (!fd) throw os_error(Action::list, errno, display(folder));
-    // Through the descriptor, so that a folder renamed meanwhile is still the one listed; by path where /proc is absent.
+    // Through the descriptor, so that a folder renamed meanwhile is still the one listed; by path where /proc
+    // is absent.
     boost::system::error_code failure;
     boost::filesystem::directory_iterator entry("/proc/self/fd/" + std::to_string(fd.get()), failure);
     if (failure) entry = boost::filesystem::directory_iterator(display(folder), failure);
@@ -113,10 +122,13 @@ std::vector<DirEntry> LocalFs::list(std::string_view folder) const {
     for (; !failure && entry != boost::filesystem::directory_iterator(); entry.increment(failure))
         entries.push_back({entry->path().filename().string(), kind_of_entry(*entry)});
     if (failure) throw os_error(Action::list, failure.value(), display(folder));
-    std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
+    std::sort(entries.begin(), entries.end(),
+              [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
     return entries;
 }
 
-std::shared_ptr<Fs> local(const std::filesystem::path& root) { return std::make_shared<LocalFs>(root, std::string()); }
+std::shared_ptr<Fs> local(const std::filesystem::path& root) {
+    return std::make_shared<LocalFs>(root, std::string());
+}
 
 }  // namespace ballast::io

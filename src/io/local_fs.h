@@ -18,11 +18,13 @@ namespace ballast::io {
 /// Const methods may be called from any threads; the others from one at a time.
 class LocalFs final : public Fs {
 public:
-    /// Opens the folder `root`. `followed` is the one name whose symbolic link may lead anywhere, because the user
-    /// named it; empty = none.
+    /// Opens the folder `root`. `followed` is the one name whose symbolic link may lead anywhere, because the
+    /// user named it; empty = none.
     LocalFs(const std::filesystem::path& root, std::string followed);
 
-    Traits traits() const noexcept override { return {.atomic_rename = true, .exchange = true, .durable = true}; }
+    Traits traits() const noexcept override {
+        return {.atomic_rename = true, .exchange = true, .durable = true};
+    }
     std::string display(std::string_view name) const override;
     std::optional<FileStat> stat(std::string_view name) const override;
     std::shared_ptr<const Source> open(std::string_view name) const override;

@@ -54,8 +54,8 @@ bool happened_after_all(int to_at, const char* to, const struct stat& moved) noe
            now.st_dev == moved.st_dev;
 }
 
-/// Locks and checks that nobody removed the file between its creation and the lock. File systems without locks count
-/// as locked: there nobody can take the lock to remove it either.
+/// Locks and checks that nobody removed the file between its creation and the lock. File systems without
+/// locks count as locked: there nobody can take the lock to remove it either.
 bool lock_and_still_there(int fd) noexcept {
     if (retry([&] { return ::flock(fd, LOCK_EX); }) != 0) return true;
     struct stat st {};
@@ -65,7 +65,8 @@ bool lock_and_still_there(int fd) noexcept {
 /// Removes one left-over if no living save holds its lock.
 void remove_if_abandoned(int at, const char* leaf) noexcept {
     const Descriptor fd(::openat(at, leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-    struct stat opened {}, named {};
+    struct stat opened {
+    }, named{};
     if (!fd || ::fstat(fd.get(), &opened) != 0 || !S_ISREG(opened.st_mode)) return;
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
     if (::fstatat(at, leaf, &named, AT_SYMLINK_NOFOLLOW) != 0) return;
@@ -76,15 +77,18 @@ void remove_if_abandoned(int at, const char* leaf) noexcept {
 
 std::unique_ptr<File> LocalFs::create_temporary(std::string_view target) {
     const Place beside = place(target, true);
-    // A file that replaces another is private until it gets the other's mode; a new one has what umask leaves.
+    // A file that replaces another is private until it gets the other's mode; a new one has what umask
+    // leaves.
     struct stat old {};
     const bool replaces = ::fstatat(beside.at, beside.leaf.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0;
     const mode_t mode = replaces ? 0600 : 0666;
     const std::size_t name_max = name_max_of(beside.at);
     for (int attempt = 0; attempt < 100; ++attempt) {
         const std::string leaf = temporary_leaf(beside.leaf, name_max);
-        Descriptor fd(retry(
-            [&] { return ::openat(beside.at, leaf.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); }));
+        Descriptor fd(retry([&] {
+            return ::openat(beside.at, leaf.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                            mode);
+        }));
         if (!fd && errno == EEXIST) continue;
         if (!fd) throw os_error(Action::create, errno, display(target));
         if (!lock_and_still_there(fd.get())) continue;
@@ -129,10 +133,13 @@ void LocalFs::rename(std::string_view from, std::string_view to, Replace replace
         throw os_error(Action::rename, errno, display(from));
     int done = -1;
     switch (replace) {
-        case Replace::always: done = ::renameat(source.at, old_leaf, target.at, new_leaf); break;
+        case Replace::always:
+            done = ::renameat(source.at, old_leaf, target.at, new_leaf);
+            break;
         case Replace::never:
             done = rename_with_flags(source.at, old_leaf, target.at, new_leaf, RENAME_NOREPLACE);
-            if (done != 0 && means_no_such_flag(errno)) done = rename_by_link(source.at, old_leaf, target.at, new_leaf);
+            if (done != 0 && means_no_such_flag(errno))
+                done = rename_by_link(source.at, old_leaf, target.at, new_leaf);
             break;
         case Replace::exchange:
             done = rename_with_flags(source.at, old_leaf, target.at, new_leaf, RENAME_EXCHANGE);
@@ -144,18 +151,21 @@ void LocalFs::rename(std::string_view from, std::string_view to, Replace replace
     }
     if (done == 0) return;
     const int failure = errno;
-    if (failure == ENOENT && replace != Replace::exchange && happened_after_all(target.at, new_leaf, moved)) return;
+    if (failure == ENOENT && replace != Replace::exchange && happened_after_all(target.at, new_leaf, moved))
+        return;
     throw os_error(Action::rename, failure, display(to));
 }
 
 void LocalFs::remove(std::string_view name) {
     const Place where = place(name, true);
-    if (::unlinkat(where.at, where.leaf.c_str(), 0) != 0) throw os_error(Action::remove, errno, display(name));
+    if (::unlinkat(where.at, where.leaf.c_str(), 0) != 0)
+        throw os_error(Action::remove, errno, display(name));
 }
 
 void LocalFs::make_directory(std::string_view name) {
     const Place where = place(name, true);
-    if (::mkdirat(where.at, where.leaf.c_str(), 0777) != 0) throw os_error(Action::create, errno, display(name));
+    if (::mkdirat(where.at, where.leaf.c_str(), 0777) != 0)
+        throw os_error(Action::create, errno, display(name));
 }
 
 void LocalFs::remove_directory(std::string_view name) {

@@ -38,7 +38,8 @@ Error nothing_there(const std::filesystem::path& path) {
 
 void require_path(const std::filesystem::path& path) {
     if (path.empty() || path.native().find('\0') != std::string::npos)
-        throw Error(ErrorCode::invalid_argument, "the path is empty or holds a NUL").hint("give the path of a file");
+        throw Error(ErrorCode::invalid_argument, "the path is empty or holds a NUL")
+            .hint("give the path of a file");
 }
 
 }  // namespace
@@ -50,7 +51,9 @@ Location Location::for_reading(const std::filesystem::path& path) {
     if (!path.has_filename()) throw nothing_there(path);
     if (type != bfs::file_not_found) return in_parent(path, Kind::file, is_link(path));
     if (is_link(path))
-        throw Error(ErrorCode::not_found, "the symbolic link leads nowhere").in(path.string()).hint("check the link");
+        throw Error(ErrorCode::not_found, "the symbolic link leads nowhere")
+            .in(path.string())
+            .hint("check the link");
     std::filesystem::path index = path;
     index += ".index";
     if (type_at(index) != bfs::regular_file) throw nothing_there(path);
@@ -60,7 +63,8 @@ Location Location::for_reading(const std::filesystem::path& path) {
 Location Location::for_writing(const std::filesystem::path& path, Kind kind) {
     require_path(path);
     // "dir/" names a directory as "dir" does; a file needs a name of its own.
-    const std::filesystem::path named = kind == Kind::directory && !path.has_filename() ? path.parent_path() : path;
+    const std::filesystem::path named =
+        kind == Kind::directory && !path.has_filename() ? path.parent_path() : path;
     const std::string leaf = named.filename().string();
     if (kind != Kind::prefix && (leaf.empty() || leaf == "." || leaf == ".."))
         throw Error(ErrorCode::not_a_file, "names a directory").in(path.string()).hint("add a file name");
@@ -68,6 +72,8 @@ Location Location::for_writing(const std::filesystem::path& path, Kind kind) {
     return in_parent(named, kind, false);
 }
 
-std::string Location::display() const { return fs ? fs->display(name) : name; }
+std::string Location::display() const {
+    return fs ? fs->display(name) : name;
+}
 
 }  // namespace ballast

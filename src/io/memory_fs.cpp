@@ -58,7 +58,8 @@ public:
         const std::lock_guard guard(node_->mutex);
         Bytes& own = node_->own();
         const std::uint64_t end = offset + bytes.size();
-        if (end < offset) throw Error(ErrorCode::no_space, "the file would get too large").in(path_).at(offset);
+        if (end < offset)
+            throw Error(ErrorCode::no_space, "the file would get too large").in(path_).at(offset);
         if (end > own.size()) grow(own, end);
         if (!bytes.empty()) std::memcpy(own.data() + offset, bytes.data(), bytes.size());
     }
@@ -70,7 +71,8 @@ public:
 
 private:
     void grow(Bytes& bytes, std::uint64_t size) const {
-        if (size > bytes.max_size()) throw Error(ErrorCode::no_space, "the file would get too large").in(path_);
+        if (size > bytes.max_size())
+            throw Error(ErrorCode::no_space, "the file would get too large").in(path_);
         // Doubling keeps many small appends from copying the file each time.
         if (size > bytes.capacity()) bytes.reserve(std::max<std::uint64_t>(size, bytes.capacity() * 2));
         bytes.resize(size);
@@ -83,7 +85,9 @@ private:
 
 class MemoryFs final : public Fs {
 public:
-    Traits traits() const noexcept override { return {.atomic_rename = true, .exchange = true, .durable = false}; }
+    Traits traits() const noexcept override {
+        return {.atomic_rename = true, .exchange = true, .durable = false};
+    }
     std::string display(std::string_view name) const override { return "memory:" + std::string(name); }
 
     std::optional<FileStat> stat(std::string_view name) const override {
@@ -119,7 +123,8 @@ public:
         for (const auto& name : folders_)
             if (split_name(name).folder == folder)
                 entries.push_back({std::string(split_name(name).leaf), FileKind::directory});
-        std::sort(entries.begin(), entries.end(), [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
+        std::sort(entries.begin(), entries.end(),
+                  [](const DirEntry& a, const DirEntry& b) { return a.name < b.name; });
         return entries;
     }
 
@@ -129,7 +134,8 @@ public:
         const SplitName split = split_name(target);
         require_folder(split.folder);
         std::string name;
-        do name = join_name(split.folder, temporary_leaf(split.leaf));
+        do
+            name = join_name(split.folder, temporary_leaf(split.leaf));
         while (files_.contains(name));
         auto node = std::make_shared<Node>();
         node->locked = true;
@@ -144,7 +150,8 @@ public:
             const SplitName split = split_name(target);
             std::erase_if(files_, [&](const auto& item) {
                 const SplitName candidate = split_name(item.first);
-                if (candidate.folder != split.folder || !is_temporary_of(candidate.leaf, split.leaf)) return false;
+                if (candidate.folder != split.folder || !is_temporary_of(candidate.leaf, split.leaf))
+                    return false;
                 const std::lock_guard node_guard(item.second->mutex);
                 return !item.second->locked;
             });
@@ -232,6 +239,8 @@ private:
 
 }  // namespace
 
-std::shared_ptr<Fs> memory() { return std::make_shared<MemoryFs>(); }
+std::shared_ptr<Fs> memory() {
+    return std::make_shared<MemoryFs>();
+}
 
 }  // namespace ballast::io

@@ -17,14 +17,20 @@ constexpr std::size_t random_digits = 12;
 // Leading dot, dot before the digits, the digits, the suffix.
 constexpr std::size_t overhead = 2 + random_digits + suffix.size();
 
-bool is_hex(char c) noexcept { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_hex(char c) noexcept {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
-bool is_continuation_byte(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+bool is_continuation_byte(char c) noexcept {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
+}
 
-/// FNV-1a: tells shortened names apart; needs no strength, a clash only makes two saves look at each other's litter.
+/// FNV-1a: tells shortened names apart; needs no strength, a clash only makes two saves look at each other's
+/// litter.
 std::uint32_t name_hash(std::string_view text) noexcept {
     std::uint32_t hash = 2166136261U;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+    for (const char c : text)
+        hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
     return hash;
 }
 
@@ -34,15 +40,18 @@ std::string stem(std::string_view leaf, std::size_t name_max) {
     if (leaf.size() <= room) return std::string(leaf);
     std::array<char, 10> tag{'~'};
     std::uint32_t hash = name_hash(leaf);
-    for (std::size_t i = 8; i > 0; --i, hash >>= 4) tag[i] = "0123456789abcdef"[hash & 0xFU];
+    for (std::size_t i = 8; i > 0; --i, hash >>= 4)
+        tag[i] = "0123456789abcdef"[hash & 0xFU];
     std::size_t keep = room > 9 ? room - 9 : 0;
     // Cut between UTF-8 characters: some file systems refuse names that are not valid UTF-8.
-    while (keep > 0 && is_continuation_byte(leaf[keep])) --keep;
+    while (keep > 0 && is_continuation_byte(leaf[keep]))
+        --keep;
     return std::string(leaf.substr(0, keep)) + std::string(tag.data(), 9);
 }
 
 [[noreturn]] void refuse(std::string_view name, std::string_view root) {
-    throw Error(ErrorCode::unsafe_name, "the name '" + std::string(name) + "' leaves its folder or is no file name")
+    throw Error(ErrorCode::unsafe_name,
+                "the name '" + std::string(name) + "' leaves its folder or is no file name")
         .in(root)
         .hint("files named by a model must lie in the model's own folder");
 }
@@ -76,7 +85,8 @@ std::string temporary_leaf(std::string_view leaf, std::size_t name_max) {
 }
 
 bool is_temporary_of(std::string_view candidate, std::string_view leaf, std::size_t name_max) noexcept {
-    if (!candidate.starts_with('.') || !candidate.ends_with(suffix) || candidate.size() < overhead) return false;
+    if (!candidate.starts_with('.') || !candidate.ends_with(suffix) || candidate.size() < overhead)
+        return false;
     candidate.remove_prefix(1);
     candidate.remove_suffix(suffix.size());
     const std::string_view digits = candidate.substr(candidate.size() - random_digits);

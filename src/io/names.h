@@ -21,11 +21,12 @@ std::string join_name(std::string_view folder, std::string_view leaf);
 
 inline constexpr std::size_t default_name_max = 255;
 
-/// A fresh hidden leaf name for a temporary beside `leaf`: ".LEAF.<12 hex digits>.ballast-tmp", LEAF shortened where
-/// the result would exceed `name_max` bytes.
+/// A fresh hidden leaf name for a temporary beside `leaf`: ".LEAF.<12 hex digits>.ballast-tmp", LEAF
+/// shortened where the result would exceed `name_max` bytes.
 std::string temporary_leaf(std::string_view leaf, std::size_t name_max = default_name_max);
 
 /// True when `candidate` may have come from temporary_leaf(leaf, name_max).
-bool is_temporary_of(std::string_view candidate, std::string_view leaf, std::size_t name_max = default_name_max) noexcept;
+bool is_temporary_of(std::string_view candidate, std::string_view leaf,
+                     std::size_t name_max = default_name_max) noexcept;
 
 }  // namespace ballast::io

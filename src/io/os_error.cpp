@@ -10,7 +10,7 @@
 namespace ballast::io {
 namespace {
 
-constexpr std::array<std::string_view, 10> verbs = {"open", "list", "read", "create", "write",
+constexpr std::array<std::string_view, 10> verbs = {"open", "list",  "read",   "create", "write",
                                                     "sync", "close", "rename", "remove", "set the mode"};
 
 bool is_reading(Action action) {
@@ -20,13 +20,18 @@ bool is_reading(Action action) {
 ErrorCode reading_code(int error_number) {
     switch (error_number) {
         case ENOENT:
-        case ENOTDIR: return ErrorCode::not_found;
+        case ENOTDIR:
+            return ErrorCode::not_found;
         case EISDIR:
         case ENXIO:
-        case ENODEV: return ErrorCode::not_a_file;
-        case EXDEV: return ErrorCode::unsafe_name;  // openat2: the name leaves the root
-        case EIO: return ErrorCode::read_failed;
-        default: return ErrorCode::unreadable;
+        case ENODEV:
+            return ErrorCode::not_a_file;
+        case EXDEV:
+            return ErrorCode::unsafe_name;  // openat2: the name leaves the root
+        case EIO:
+            return ErrorCode::read_failed;
+        default:
+            return ErrorCode::unreadable;
     }
 }
 
@@ -44,14 +49,22 @@ ErrorCode code_for(Action action, int error_number) {
 
 std::string_view hint_for(ErrorCode code) {
     switch (code) {
-        case ErrorCode::not_found: return "check the path";
-        case ErrorCode::unreadable: return "check the permissions of the file and of its folder";
-        case ErrorCode::not_a_file: return "give a regular file";
-        case ErrorCode::unsafe_name: return "files named by a model must lie in the model's own folder";
-        case ErrorCode::read_failed: return "check the disk, then try again";
-        case ErrorCode::no_space: return "free some space (or raise the quota) or choose another destination";
-        case ErrorCode::exists: return "choose another name or allow overwriting";
-        default: return "check the permissions and the state of the destination's file system";
+        case ErrorCode::not_found:
+            return "check the path";
+        case ErrorCode::unreadable:
+            return "check the permissions of the file and of its folder";
+        case ErrorCode::not_a_file:
+            return "give a regular file";
+        case ErrorCode::unsafe_name:
+            return "files named by a model must lie in the model's own folder";
+        case ErrorCode::read_failed:
+            return "check the disk, then try again";
+        case ErrorCode::no_space:
+            return "free some space (or raise the quota) or choose another destination";
+        case ErrorCode::exists:
+            return "choose another name or allow overwriting";
+        default:
+            return "check the permissions and the state of the destination's file system";
     }
 }
 

@@ -10,7 +10,9 @@
 
 namespace ballast::io {
 
-std::shared_ptr<const std::byte> Source::map(std::uint64_t /*offset*/, std::uint64_t /*length*/) const { return nullptr; }
+std::shared_ptr<const std::byte> Source::map(std::uint64_t /*offset*/, std::uint64_t /*length*/) const {
+    return nullptr;
+}
 
 void check_range(const Source& source, std::uint64_t offset, std::uint64_t length) {
     if (offset <= source.size() && length <= source.size() - offset) return;
@@ -49,7 +51,8 @@ private:
 
 class WindowSource final : public Source {
 public:
-    WindowSource(std::shared_ptr<const Source> source, std::uint64_t offset, std::uint64_t length, std::string path)
+    WindowSource(std::shared_ptr<const Source> source, std::uint64_t offset, std::uint64_t length,
+                 std::string path)
         : source_(std::move(source)), offset_(offset), length_(length), path_(std::move(path)) {
         check_range(*source_, offset_, length_);
     }
@@ -78,13 +81,13 @@ private:
 
 }  // namespace
 
-std::shared_ptr<const Source> memory_source(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
-                                            std::string path) {
+std::shared_ptr<const Source> memory_source(std::shared_ptr<const void> owner,
+                                            std::span<const std::byte> bytes, std::string path) {
     return std::make_shared<MemorySource>(std::move(owner), bytes, std::move(path));
 }
 
-std::shared_ptr<const Source> window(std::shared_ptr<const Source> source, std::uint64_t offset, std::uint64_t length,
-                                     std::string path) {
+std::shared_ptr<const Source> window(std::shared_ptr<const Source> source, std::uint64_t offset,
+                                     std::uint64_t length, std::string path) {
     return std::make_shared<WindowSource>(std::move(source), offset, length, std::move(path));
 }
 

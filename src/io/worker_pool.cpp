@@ -17,8 +17,10 @@ void WorkerPool::run(std::size_t jobs, const Work& work, const Watch& watch) {
     serving_ = 0;
     failure_ = nullptr;
     alone_ = threads_ == 1 || jobs <= 1;
-    if (alone_) run_here(jobs, work);
-    else run_on_threads(jobs, work);
+    if (alone_)
+        run_here(jobs, work);
+    else
+        run_on_threads(jobs, work);
 }
 
 void WorkerPool::run_here(std::size_t jobs, const Work& work) {
@@ -57,7 +59,8 @@ void WorkerPool::run_on_threads(std::size_t jobs, const Work& work) {
         watch_failure = std::current_exception();
         update([this] { stopping_ = true; });
     }
-    for (std::thread& thread : crew) thread.join();
+    for (std::thread& thread : crew)
+        thread.join();
     if (failure_) std::rethrow_exception(failure_);
     if (watch_failure) std::rethrow_exception(watch_failure);
     (*watch_)();
@@ -113,8 +116,10 @@ void WorkerPool::fail(std::size_t job, std::exception_ptr failure) noexcept {
 }
 
 void WorkerPool::checkpoint() {
-    if (alone_) (*watch_)();
-    else if (stopping()) throw Stopped{};
+    if (alone_)
+        (*watch_)();
+    else if (stopping())
+        throw Stopped{};
 }
 
 }  // namespace ballast::io

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // WorkerPool: runs numbered jobs on a few threads, in order of their numbers.
 //
-// Jobs start in order, so whatever a job waits for from lower numbers is done or being done: waiting for one's turn
-// cannot deadlock. The first failing job (by number) decides the error; no further job starts after a failure. run() is
-// for one thread at a time; checkpoint(), wait() and update() are for the jobs. With one thread, or one job, everything
-// happens on the calling thread.
+// Jobs start in order, so whatever a job waits for from lower numbers is done or being done: waiting for
+// one's turn cannot deadlock. The first failing job (by number) decides the error; no further job starts
+// after a failure. run() is for one thread at a time; checkpoint(), wait() and update() are for the jobs.
+// With one thread, or one job, everything happens on the calling thread.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,8 @@ public:
     /// Returns when all jobs are done, or throws what the first failing one threw.
     void run(std::size_t jobs, const Work& work, const Watch& watch);
 
-    /// For long jobs, every few MiB: leaves the job when the run has failed; on the calling thread it also watches.
+    /// For long jobs, every few MiB: leaves the job when the run has failed; on the calling thread it also
+    /// watches.
     void checkpoint();
     /// Blocks until `ready()`, evaluated under the pool's lock, or leaves the job when the run has failed.
     template <class Ready>
