@@ -3,7 +3,7 @@
 //
 // The layout is Keras' own: superblock 0, old-style groups, version 1 headers, contiguous data, attributes as
 // h5py writes them. The same calls give the same bytes; names are sorted, no times are stored. Use from one
-// thread. Memory: about 150 bytes an object plus names; structure bytes are produced while they are written,
+// thread. Memory: about 120 bytes an object plus names; structure bytes are produced while they are written,
 // never held whole. Source of the recipe: docs/formats/hdf5.md.
 #pragma once
 
@@ -43,14 +43,18 @@ public:
     /// A scalar variable-length string, as h5py stores a Python str (utf8) or bytes (ascii).
     void attribute(Id object, std::string_view name, std::string_view value, Charset charset);
     /// A one-dimensional list of strings as Keras stores layer_names and weight_names: variable-length
-    /// ASCII/UTF-8; an empty list as float64 of shape (0,); above 64512 bytes split in name0, name1, … of
-    /// fixed-length strings. A single name above that is limit_exceeded.
+    /// strings marked ASCII (h5py's form of bytes, UTF-8 or not); an empty list as float64 of shape (0,).
+    /// When the list as an array of its longest name would exceed 64512 bytes it is split as Keras splits it,
+    /// in name0, name1, … of fixed-length strings; so is a list of too many short names, where Keras fails. A
+    /// single name above the bound is limit_exceeded.
     void name_list(Id object, std::string_view name, const std::vector<std::string>& values);
     /// A numeric attribute; `bytes` are little-endian, row-major.
     void attribute(Id object, std::string_view name, DType dtype, const Shape& shape,
                    std::vector<std::byte> bytes);
 
-    /// Lays the file out; the builder is empty afterwards. The result's pieces keep what they need.
+    /// Lays the file out; the builder is empty afterwards, also when this throws (limit_exceeded). The
+    /// result's pieces keep what they need. Structure comes first, then the tensors in the order of dataset()
+    /// calls: insert them in the order they lie in their source, and both files are walked forwards.
     PlannedFile plan(std::string file_name);
 
 private:
