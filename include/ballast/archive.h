@@ -32,6 +32,8 @@ struct ArchiveContents {
     std::shared_ptr<const Model> model;  ///< what was lifted; its values refer to `index`
     Tree metadata;                       ///< what inspect shows besides tensors
     std::vector<std::string> warnings;
+    /// Parts that are listed but cannot be converted (a soft link where a weight should be); converting throws the first.
+    std::vector<Error> problems;
 };
 
 class BALLAST_API Archive {
@@ -47,6 +49,7 @@ public:
     const Tree& metadata() const noexcept { return contents_.metadata; }
     const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
 
+    const std::vector<Error>& problems() const noexcept { return contents_.problems; }
     /// For open(): what detection found odd. Call before the archive is shared.
     void add_warnings(std::vector<std::string> warnings);
 

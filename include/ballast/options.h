@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ballast/limits.h"
+#include "ballast/tree.h"
 
 namespace ballast {
 
@@ -25,6 +26,10 @@ using CancelCallback = std::function<bool()>;
 struct OpenOptions {
     std::string format;  ///< an id or alias; empty = decide by content
     Limits limits;
+    /// The model's architecture ({"class_name", "config", …} as Keras writes it), for files that lack it or whose own
+    /// shall not be used; null = none.
+    Tree config;
+    std::string config_path;  ///< where `config` came from, for messages
 };
 
 /// How tensors are named in formats without layers of their own (safetensors, npz).

@@ -87,6 +87,9 @@ struct PlannedFile {
     std::uint64_t size = 0;  ///< without what reserve() adds
     std::vector<Piece> pieces;
     Checksum checksum = Checksum::none;  ///< computed for every piece while it is written
+    /// Read and evaluate every piece (checksums included) but store nothing: no file is created under `name`.
+    /// Reservations are made as if it were stored. What `null` plans.
+    bool discard = false;
 
     /// Appends the pieces of a file planned on its own, moved by `base` (an HDF5 file inside a zip).
     BALLAST_API void nest(std::vector<Piece> pieces, std::uint64_t base);
@@ -133,7 +136,9 @@ public:
 /// does not use.
 struct WritePlan {
     std::vector<PlannedFile> files;
-    std::string commit;                     ///< final name of the file whose rename publishes the set
+    /// Final name of the file whose rename publishes the set; empty when every file is discarded: then the
+    /// destination is neither looked at nor touched.
+    std::string commit;
     std::vector<std::string> remove_after;  ///< members of the old set, removed once the commit is durable
     std::shared_ptr<PlanHooks> hooks;       ///< may be null
 

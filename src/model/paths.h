@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,21 +13,33 @@
 
 #include "ballast/model.h"
 #include "model/layout.h"
+#include "model/order.h"
 
 namespace ballast {
 
-/// One object of Keras 3's walk over a model. Its variables are datasets <path>/vars/<key>.
+/// One dataset of a group: <path>/vars/<key>.
+struct V3Variable {
+    std::string key;  ///< "0", "1", … or a name of its own ("idf_weights")
+    std::string role;
+    /// Whose value it holds: an own weight of the layer, or the sub-layer's that the flavour stores here once
+    /// more. Nothing when the flavour keeps a variable that the model has none for.
+    std::optional<WeightRef> weight;
+};
+
+/// One object of Keras 3's walk over a model.
 struct V3Group {
     LayerId layer = 0;
     std::string path;  ///< "layers/dense_1", "layers/lstm/cell"; empty for the model itself
-    std::vector<std::string>
-        keys;  ///< of layer.weights, in order: "0", "1", … or a name of its own ("idf_weights")
+    std::vector<V3Variable> variables;
+
+    /// "layers/dense_1/vars"
+    std::string vars() const { return path.empty() ? "vars" : path + "/vars"; }
 };
 
-/// Every object with variables or a place in the numbering, in walk order; a shared layer once, at its first
-/// path. `flavor` decides names, order and numbering (Keras 3 counts a shared layer again, tf_keras does
-/// not). Objects the flavour does not store (Sequential's InputLayer, Keras 2 operations in Keras 3) are left
-/// out.
+/// Every object the flavour stores, with or without variables, in walk order; a shared layer once, at its
+/// first path. `flavor` decides names, order and numbering (Keras 3 counts a shared layer again, tf_keras
+/// does not). Left out is what the flavour does not store: Sequential's InputLayer, Keras 2 operations in
+/// Keras 3. Layers of unknown class are listed with the weights the model has for them, keyed by position.
 std::vector<V3Group> v3_paths(const Model& model, layout::Framework flavor);
 
 /// The container key of a layer, without number: its class in snake_case, by the flavour's class name.

@@ -33,7 +33,7 @@ need_packages() {
     local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300)
     local log=$cache/apt.log
     # The password is asked for here, where it can be seen: the calls below write to a log.
-    [ "$(id -u)" -eq 0 ] || ! have sudo || sudo -v || die "sudo refused"
+    [ "$(id -u)" -eq 0 ] || ! have sudo || sudo -v || die "sudo refused. As root, run: apt-get install ${missing[*]}"
     # A failed update may still leave usable lists (one of several sources down): the install decides.
     quietly "$log" as_root "${apt[@]}" update || say "apt-get update failed; trying with the lists that are there"
     quietly "$log" as_root "${apt[@]}" install -y --no-install-recommends "${missing[@]}" ||

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joining the lists of a legacy file with the layers of a config, see keras_legacy_align.h.
+#include "dialect/keras_legacy_align.h"
+
+#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "model/config.h"
+
+namespace ballast::keras_legacy {
+namespace {
+
+using layout::Framework;
+
+Error mismatch(const std::string& text) {
+    return Error(ErrorCode::ambiguous_mapping, text)
+        .hint("give the config of the very model that wrote this file: --config MODEL.json");
+}
+
+/// Pairs by name; nullopt when a stored layer with weights has no namesake.
+std::optional<std::vector<LayerId>> pair_by_name(const Model& model, const std::vector<LayerId>& layers,
+                                                 const std::vector<StoredLayer>& stored) {
+    std::unordered_map<std::string_view, LayerId> by_name;
+    for (const LayerId id : layers)
+        by_name.emplace(model.layers[id].name, id);
+    std::vector<LayerId> pairs;
+    for (const StoredLayer& layer : stored) {
+        const auto found = by_name.find(layer.name);
+        if (found == by_name.end() && !layer.weights.empty()) return std::nullopt;
+        pairs.push_back(found == by_name.end() ? no_layer : found->second);
+    }
+    return pairs;
+}
+
+/// Names of the layers below (and with) `top`.
+std::unordered_set<std::string_view> names_below(const Model& model, LayerId top) {
+    std::unordered_set<std::string_view> names;
+    std::unordered_set<LayerId> seen = {top};
+    std::vector<LayerId> pending = {top};
+    while (!pending.empty()) {
+        const Layer& layer = model.layers[pending.back()];
+        pending.pop_back();
+        if (!layer.name.empty()) names.insert(layer.name);
+        for (const Edge& edge : layer.edges) {
+            if (seen.insert(edge.child).second) pending.push_back(edge.child);
+        }
+    }
+    return names;
+}
+
+std::string_view owner_in_name(std::string_view weight_name) {
+    const std::size_t last = weight_name.rfind('/');
+    if (last == std::string_view::npos) return {};
+    const std::string_view owner = weight_name.substr(0, last);
+    return owner.substr(owner.rfind('/') + 1);
+}
+
+/// Whether the stored names contradict the entries: a role of this layer at another place, or the name of
+/// another layer.
+bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>& entries,
+                 const StoredLayer& stored) {
+    std::unordered_set<std::string_view> roles;
+    for (const LegacyEntry& entry : entries)
+        roles.insert(model.layers[entry.weight.layer].weights[entry.weight.weight].role);
+    const auto names = names_below(model, top);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        const Layer& layer = model.layers[entries[i].weight.layer];
+        const std::string_view role = base_name(stored.weights[i].name);
+        if (roles.contains(role) && role != layer.weights[entries[i].weight.weight].role) return true;
+        const std::string_view owner = owner_in_name(stored.weights[i].name);
+        const bool is_container = !layer.edges.empty();
+        if (!layer.name.empty() && !is_container && names.contains(layer.name) && names.contains(owner) &&
+            owner != layer.name && owner != model.layers[top].name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A layer of unknown class takes its weights as they come.
+std::vector<LegacyEntry> take_as_stored(Model& model, LayerId top, const StoredLayer& stored) {
+    std::vector<LegacyEntry> entries;
+    model.layers[top].weights.clear();
+    for (const StoredWeight& weight : stored.weights) {
+        entries.push_back({{top, static_cast<std::uint32_t>(model.layers[top].weights.size())}, {}});
+        Weight own;
+        own.role = role_path(stored.name, weight.name);
+        model.layers[top].weights.push_back(std::move(own));
+    }
+    return entries;
+}
+
+}  // namespace
+
+Pairing pair_layers(const Model& model, const std::vector<StoredLayer>& stored, Framework framework) {
+    const std::vector<LayerId> layers = legacy_layers(model, framework);
+    if (auto pairs = pair_by_name(model, layers, stored)) return {std::move(*pairs), false};
+    std::vector<LayerId> weighted;
+    for (const LayerId id : layers) {
+        if (has_unknown_weights(model, id) || !flatten_legacy(model, id, framework).empty())
+            weighted.push_back(id);
+    }
+    const auto stored_weighted = static_cast<std::size_t>(std::count_if(
+        stored.begin(), stored.end(), [](const StoredLayer& layer) { return !layer.weights.empty(); }));
+    if (stored_weighted != weighted.size()) {
+        throw mismatch("the config has " + std::to_string(weighted.size()) +
+                       " layers with weights, the file " + std::to_string(stored_weighted) +
+                       ", and their names differ");
+    }
+    Pairing pairing;
+    pairing.by_order = true;
+    std::size_t next = 0;
+    for (const StoredLayer& layer : stored)
+        pairing.layers.push_back(layer.weights.empty() ? no_layer : weighted[next++]);
+    return pairing;
+}
+
+Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework framework) {
+    if (!weights_known(model.layers[top])) return {take_as_stored(model, top, stored), false};
+    bool counts_fit = false;
+    std::size_t expected = 0;
+    for (const TrainableFlags flags : {TrainableFlags::as_config, TrainableFlags::all}) {
+        std::vector<LegacyEntry> entries = flatten_legacy(model, top, framework, flags);
+        expected = entries.size();
+        if (entries.size() != stored.weights.size()) continue;
+        counts_fit = true;
+        if (!contradicts(model, top, entries, stored))
+            return {std::move(entries), flags == TrainableFlags::all};
+    }
+    if (has_unknown_weights(model, top)) {
+        throw mismatch("layer '" + stored.name +
+                       "' holds a layer of a custom class, whose weights cannot be told apart");
+    }
+    if (!counts_fit) {
+        throw mismatch("the config gives layer '" + model.layers[top].name + "' " + std::to_string(expected) +
+                       " weights, the file's '" + stored.name + "' has " +
+                       std::to_string(stored.weights.size()));
+    }
+    throw mismatch("the weight names of layer '" + stored.name + "' contradict the order its config gives");
+}
+
+}  // namespace ballast::keras_legacy

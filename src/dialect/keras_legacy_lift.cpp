@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lifting a legacy file: its lists joined with a config, or taken as they are.
+#include <map>
+#include <utility>
+
+#include "ballast/error.h"
+#include "container/json/json.h"
+#include "core/text.h"
+#include "dialect/keras_legacy.h"
+#include "dialect/keras_legacy_align.h"
+#include "dialect/keras_legacy_file.h"
+#include "dialect/lifting.h"
+#include "model/config.h"
+#include "model/naming.h"
+
+namespace ballast::keras_legacy {
+namespace {
+
+using layout::Framework;
+
+Tree parse_json(const std::string& text, const hdf5::File& file, const OpenOptions& options,
+                std::string_view attribute) {
+    if (text.empty()) return {};
+    return json::parse(text, options.limits, file.path() + " (attribute " + std::string(attribute) + ")");
+}
+
+/// The class behind "Custom>Adam" and the like.
+std::string plain_class(std::string_view name) {
+    return std::string(name.substr(name.rfind('>') + 1));
+}
+
+class Lift {
+public:
+    Lift(const hdf5::File& file, const OpenOptions& options)
+        : file_(file), options_(options), stored_(read_contents(file)) {}
+
+    ArchiveContents run() {
+        const Tree own_config = parse_json(stored_.model_config, file_, options_, "model_config");
+        Tree training_config = parse_json(stored_.training_config, file_, options_, "training_config");
+        framework_ = stored_.keras_version.starts_with("3.") ? Framework::keras3 : Framework::tf_keras;
+        lift_layers(own_config);
+        Model& model = lifting_.model;
+        model.config = own_config;
+        model.training_config = std::move(training_config);
+        model.producer = {std::string(dialect), framework_ == Framework::keras3 ? "keras3" : "tf_keras",
+                          stored_.keras_version, stored_.backend};
+        lift_optimizer();
+        lift_strays();
+        lifting_.warnings.insert(lifting_.warnings.end(), file_.warnings().begin(), file_.warnings().end());
+        lifting_.problems = std::move(stored_.problems);
+        Tree metadata = metadata_tree();
+        ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
+        contents.kind = own_config.is_null() ? "weights" : "model";
+        contents.metadata = std::move(metadata);
+        return contents;
+    }
+
+private:
+    void lift_layers(const Tree& own_config) {
+        if (!options_.config.is_null()) return lift_along(options_.config, options_.config_path);
+        if (own_config.is_null()) return lift_as_stored();
+        try {
+            lift_along(own_config, file_.path() + " (attribute model_config)");
+        } catch (const Error& error) {
+            // A custom model's own config may be beyond us; its weights are still there, under their names.
+            if (error.kind() != ErrorKind::refused && error.code() != ErrorCode::damaged) throw;
+            lifting_ = Lifting();
+            weight_names_.clear();
+            lifting_.warnings.push_back("the model's config was not used: " + error.message());
+            lift_as_stored();
+        }
+    }
+
+    void lift_along(const Tree& config, const std::string& where) {
+        ConfigOptions config_options;
+        config_options.limits = options_.limits;
+        config_options.where = where;
+        config_options.notes = &lifting_.warnings;
+        Model& model = lifting_.model;
+        model = model_from_config(config, config_options);
+        const Pairing pairing = pair_layers(model, stored_.layers, framework_);
+        if (pairing.by_order) {
+            lifting_.warnings.push_back(
+                "the layer names of the config differ from the file's; matched in order, as Keras does");
+        }
+        std::vector<Alignment> alignments(stored_.layers.size());
+        for (std::size_t i = 0; i < stored_.layers.size(); ++i) {
+            const LayerId id = pairing.layers[i];
+            if (id == no_layer) continue;
+            alignments[i] = align(model, id, stored_.layers[i], framework_);
+            if (alignments[i].thawed) thaw(id);
+        }
+        for (std::size_t i = 0; i < stored_.layers.size(); ++i)
+            bind_layer(pairing.layers[i], stored_.layers[i], alignments[i]);
+        check_all_bound(model, pairing);
+        add_top_level();
+    }
+
+    /// The weights were saved while every layer was trainable: the model now says so.
+    void thaw(LayerId top) {
+        std::vector<LayerId> pending = {top};
+        std::vector<bool> seen(lifting_.model.layers.size());
+        while (!pending.empty()) {
+            const LayerId id = pending.back();
+            pending.pop_back();
+            if (seen[id]) continue;
+            seen[id] = true;
+            lifting_.model.layers[id].trainable = true;
+            for (const Edge& edge : lifting_.model.layers[id].edges)
+                pending.push_back(edge.child);
+        }
+    }
+
+    void bind_layer(LayerId id, const StoredLayer& stored, const Alignment& alignment) {
+        if (id == no_layer) return;
+        lifting_.model.layers[id].stored_key = stored.name;
+        for (std::size_t i = 0; i < alignment.entries.size(); ++i) {
+            const LegacyEntry& entry = alignment.entries[i];
+            lifting_.model.layers[entry.weight.layer].weights[entry.weight.weight].stored_key =
+                stored.weights[i].name;
+            lifting_.bind(entry.weight.layer, entry.weight.weight, stored.weights[i].tensor);
+            for (const WeightRef& copy : entry.copies)
+                lifting_.bind_copy(copy.layer, copy.weight);
+            weight_names_.emplace(stored.weights[i].name, entry.weight);
+        }
+    }
+
+    void check_all_bound(const Model& model, const Pairing& pairing) const {
+        std::vector<bool> paired(model.layers.size());
+        for (const LayerId id : pairing.layers) {
+            if (id != no_layer) paired[id] = true;
+        }
+        for (const LayerId id : legacy_layers(model, framework_)) {
+            if (paired[id] || flatten_legacy(model, id, framework_).empty()) continue;
+            throw Error(ErrorCode::ambiguous_mapping, "the config's layer '" + model.layers[id].name +
+                                                          "' has weights, the file has none for it")
+                .in(file_.path())
+                .hint("give the config of the very model that wrote this file: --config MODEL.json");
+        }
+    }
+
+    void lift_as_stored() {
+        lifting_.model.layers.emplace_back();
+        for (const StoredLayer& stored : stored_.layers) {
+            const LayerId id = lifting_.add_layer(lifting_.model.root, Edge::Kind::container, "");
+            lifting_.model.layers[id].name = stored.name;
+            lifting_.model.layers[id].stored_key = stored.name;
+            for (const StoredWeight& weight : stored.weights) {
+                weight_names_.emplace(
+                    weight.name,
+                    WeightRef{id, static_cast<std::uint32_t>(lifting_.model.layers[id].weights.size())});
+                Weight own;
+                own.role = role_path(stored.name, weight.name);
+                own.stored_key = weight.name;
+                lifting_.add_weight(id, std::move(own), weight.tensor);
+            }
+        }
+        add_top_level();
+    }
+
+    void add_top_level() {
+        for (const StoredWeight& weight : stored_.top_level) {
+            Weight own;
+            own.role = base_name(weight.name);
+            own.stored_key = weight.name;
+            lifting_.add_weight(lifting_.model.root, std::move(own), weight.tensor);
+        }
+    }
+
+    void lift_optimizer() {
+        if (stored_.optimizer.empty()) return;
+        Model& model = lifting_.model;
+        Optimizer& optimizer = model.optimizer.emplace();
+        optimizer.flavor = model.producer.flavor;
+        optimizer.config = model.training_config["optimizer_config"];
+        optimizer.class_name = plain_class(optimizer.config["class_name"].as_string());
+        const auto names = canonical_weight_names(model);
+        for (const StoredWeight& stored : stored_.optimizer) {
+            OptimizerVariable variable;
+            variable.stored_key = stored.name;
+            name_slot(stored.name, names, variable);
+            lifting_.add_optimizer_variable(std::move(variable), stored.tensor);
+        }
+    }
+
+    /// "Adam/m/conv1/kernel:0" is the slot m of the weight stored as "conv1/kernel:0"; "iteration:0" a
+    /// variable of its own.
+    void name_slot(const std::string& name, const std::vector<std::vector<std::string>>& names,
+                   OptimizerVariable& variable) {
+        if (name == "iteration:0") variable.slot = "iteration";
+        const std::size_t class_end = name.find('/');
+        const std::size_t slot_end =
+            class_end == std::string::npos ? class_end : name.find('/', class_end + 1);
+        if (slot_end == std::string::npos) return;
+        const auto weight = weight_names_.find(name.substr(slot_end + 1));
+        if (weight == weight_names_.end()) return;
+        variable.slot = name.substr(class_end + 1, slot_end - class_end - 1);
+        variable.of_weight = names[weight->second.layer][weight->second.weight];
+    }
+
+    void lift_strays() {
+        for (TensorInfo& tensor : stored_.strays) {
+            std::string name = tensor.stored_name;
+            lifting_.add_loose(std::move(name), std::move(tensor));
+        }
+        if (!stored_.strays.empty()) {
+            lifting_.warnings.push_back(std::to_string(stored_.strays.size()) +
+                                        " datasets stand in no list of names; Keras ignores them");
+        }
+    }
+
+    Tree metadata_tree() const {
+        Tree metadata = Tree::object();
+        if (!stored_.keras_version.empty()) metadata.set("keras_version", stored_.keras_version);
+        if (!stored_.backend.empty()) metadata.set("backend", stored_.backend);
+        const Model& model = lifting_.model;
+        if (!model.config.is_null()) {
+            metadata.set("model_class", model.config["class_name"]);
+            metadata.set("model_name", model.config["config"]["name"]);
+        }
+        if (!model.training_config.is_null()) {
+            metadata.set("optimizer", model.training_config["optimizer_config"]["class_name"]);
+        }
+        return metadata;
+    }
+
+    const hdf5::File& file_;
+    const OpenOptions& options_;
+    Contents stored_;
+    Framework framework_ = Framework::tf_keras;
+    Lifting lifting_;
+    std::map<std::string, WeightRef, std::less<>> weight_names_;
+};
+
+}  // namespace
+
+ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
+    return Lift(file, options).run();
+}
+
+}  // namespace ballast::keras_legacy

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowering a Model to a legacy file: layers in Keras 2's order, each with its weights trainable ones first.
+#include <utility>
+#include <vector>
+
+#include "ballast/error.h"
+#include "container/hdf5/write.h"
+#include "container/json/json.h"
+#include "dialect/guess.h"
+#include "dialect/keras_legacy.h"
+#include "dialect/reporting.h"
+#include "model/config.h"
+#include "model/naming.h"
+#include "model/order.h"
+
+namespace ballast::keras_legacy {
+namespace {
+
+using hdf5::Builder;
+using layout::Framework;
+
+/// What tf_keras 2.21.0 writes. A file without the attribute is taken for one of Keras 1.
+constexpr std::string_view layout_version = "2.21.0";
+
+struct NamedWeight {
+    WeightRef ref;
+    std::string name;
+};
+struct NamedLayer {
+    std::string name;
+    std::vector<NamedWeight> weights;
+};
+
+/// Finds layers, order and names.
+class Listing {
+public:
+    Listing(const Model& model, Framework framework)
+        : model_(model),
+          framework_(framework),
+          own_(model.producer.dialect == dialect),
+          paths_(canonical_layer_paths(model)),
+          names_(canonical_weight_names(model)) {}
+
+    std::vector<NamedLayer> layers() const {
+        if (has_classes(model_)) return from_classes();
+        if (own_) return from_keys();
+        throw Error(ErrorCode::needs_config,
+                    "a legacy .h5 lists the layers in the model's order, which the source does not tell")
+            .hint(
+                "give the architecture: --config MODEL.json (written by model.to_json()), or a whole-model "
+                ".h5 or .keras");
+    }
+
+    NamedLayer top_level() const {
+        NamedLayer result;
+        const Layer& root = model_.layers[model_.root];
+        for (std::uint32_t i = 0; i < root.weights.size(); ++i) {
+            const std::string& key = root.weights[i].stored_key;
+            const bool keep = own_ && !key.empty();
+            result.weights.push_back(
+                {{model_.root, i},
+                 keep ? key : (root.name.empty() ? "" : root.name + "/") + root.weights[i].role + ":0"});
+        }
+        return result;
+    }
+
+    const std::string& canonical(const WeightRef& ref) const { return names_[ref.layer][ref.weight]; }
+
+private:
+    std::vector<NamedLayer> from_keys() const {
+        std::vector<NamedLayer> result;
+        for (const Edge& edge : model_.layers[model_.root].edges) {
+            const Layer& layer = model_.layers[edge.child];
+            NamedLayer named{layer.stored_key, {}};
+            for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
+                named.weights.push_back({{edge.child, i}, layer.weights[i].stored_key});
+            }
+            result.push_back(std::move(named));
+        }
+        return result;
+    }
+
+    std::vector<NamedLayer> from_classes() const {
+        std::vector<NamedLayer> result;
+        for (const LayerId id : legacy_layers(model_, framework_)) {
+            const Layer& layer = model_.layers[id];
+            NamedLayer named{own_ && !layer.stored_key.empty() ? layer.stored_key : layer.name, {}};
+            if (weights_known(layer)) {
+                for (const LegacyEntry& entry : flatten_legacy(model_, id, framework_)) {
+                    named.weights.push_back({entry.weight, weight_name(id, entry.weight)});
+                }
+            } else {
+                for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
+                    named.weights.push_back({{id, i}, weight_name(id, {id, i})});
+                }
+            }
+            result.push_back(std::move(named));
+        }
+        return result;
+    }
+
+    /// The stored name, or "<layer>/<path below it>/<role>:0" as tf_keras names variables.
+    std::string weight_name(LayerId top, const WeightRef& ref) const {
+        const std::string& stored = model_.layers[ref.layer].weights[ref.weight].stored_key;
+        if (own_ && !stored.empty()) return stored;
+        std::string_view rest = names_[ref.layer][ref.weight];
+        const std::string& path = paths_[top];
+        if (rest.size() > path.size() && rest.starts_with(path) && rest[path.size()] == '/')
+            rest.remove_prefix(path.size() + 1);
+        return model_.layers[top].name + "/" + std::string(rest) + ":0";
+    }
+
+    const Model& model_;
+    Framework framework_;
+    bool own_;
+    std::vector<std::string> paths_;
+    std::vector<std::vector<std::string>> names_;
+};
+
+class Writer {
+public:
+    Writer(const Model& model, const SaveOptions& options, Report& report, Framework framework)
+        : model_(model), options_(options), report_(report), listing_(model, framework) {}
+
+    PlannedFile plan(std::string file_name) {
+        const bool own = model_.producer.dialect == dialect;
+        const bool whole = own && !options_.weights_only && !model_.config.is_null();
+        if (!own && !options_.weights_only && !model_.config.is_null()) {
+            throw Error(ErrorCode::unsupported,
+                        "writing a whole model of another format as .h5 is not built yet")
+                .hint("add --weights-only to write its weights");
+        }
+        const Builder::Id base = whole ? builder_.group(builder_.root(), "model_weights") : builder_.root();
+        write_versions(base, Builder::Charset::ascii);
+        write_layers(base);
+        if (whole) write_configs();
+        write_optimizer(whole);
+        report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
+        report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
+        if (!whole && !model_.config.is_null())
+            report_.note("the model's config stays behind: only weights were asked for");
+        return builder_.plan(std::move(file_name));
+    }
+
+private:
+    void write_versions(Builder::Id group, Builder::Charset charset) {
+        const bool own = model_.producer.dialect == dialect;
+        const std::string version = own ? model_.producer.keras_version : std::string(layout_version);
+        const std::string backend = own ? model_.producer.backend : "tensorflow";
+        if (!backend.empty()) builder_.attribute(group, "backend", backend, charset);
+        if (!version.empty()) builder_.attribute(group, "keras_version", version, charset);
+    }
+
+    void write_layers(Builder::Id base) {
+        std::vector<std::string> names;
+        for (const NamedLayer& layer : listing_.layers()) {
+            names.push_back(layer.name);
+            write_weights(builder_.groups(base, layer.name), layer);
+        }
+        builder_.name_list(base, "layer_names", names);
+        const NamedLayer own = listing_.top_level();
+        if (!own.weights.empty()) write_weights(builder_.group(base, "top_level_model_weights"), own);
+    }
+
+    void write_weights(Builder::Id group, const NamedLayer& layer) {
+        std::vector<std::string> names;
+        for (const NamedWeight& weight : layer.weights) {
+            const TensorExpr& value = model_.layers[weight.ref.layer].weights[weight.ref.weight].value;
+            if (value.empty()) continue;  // left out by the user
+            names.push_back(weight.name);
+            dataset(group, weight.name, value);
+            report_written(report_, value, layer.name + "/" + weight.name, listing_.canonical(weight.ref));
+        }
+        builder_.name_list(group, "weight_names", names);
+    }
+
+    void dataset(Builder::Id group, std::string_view path, const TensorExpr& value) {
+        const std::size_t slash = path.rfind('/');
+        if (slash != std::string_view::npos) {
+            group = builder_.groups(group, path.substr(0, slash));
+            path = path.substr(slash + 1);
+        }
+        builder_.dataset(group, path, value);
+    }
+
+    void write_configs() {
+        write_versions(builder_.root(), Builder::Charset::utf8);
+        builder_.attribute(builder_.root(), "model_config", json::write(model_.config),
+                           Builder::Charset::utf8);
+        if (!model_.training_config.is_null()) {
+            builder_.attribute(builder_.root(), "training_config", json::write(model_.training_config),
+                               Builder::Charset::utf8);
+        }
+    }
+
+    void write_optimizer(bool whole) {
+        if (!model_.optimizer || model_.optimizer->variables.empty()) return;
+        if (!options_.include_optimizer) {
+            for (const OptimizerVariable& variable : model_.optimizer->variables) {
+                report_.add(ReportEntry::Kind::skipped, source_name(variable.value), {}, "left out as asked");
+            }
+            return;
+        }
+        if (!whole)
+            return report_dropped(report_, *model_.optimizer, "a weights-only .h5 holds no optimizer state");
+        const Builder::Id group = builder_.group(builder_.root(), "optimizer_weights");
+        std::vector<std::string> names;
+        for (const OptimizerVariable& variable : model_.optimizer->variables) {
+            if (variable.value.empty()) continue;
+            names.push_back(variable.stored_key);
+            dataset(group, variable.stored_key, variable.value);
+            report_.add(ReportEntry::Kind::matched, source_name(variable.value),
+                        "optimizer_weights/" + variable.stored_key);
+        }
+        builder_.name_list(group, "weight_names", names);
+    }
+
+    const Model& model_;
+    const SaveOptions& options_;
+    Report& report_;
+    Listing listing_;
+    Builder builder_;
+};
+
+}  // namespace
+
+PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+    if (!model.has_layers()) {
+        throw Error(ErrorCode::needs_config,
+                    "the source holds tensors without layers, and Keras files list layers")
+            .hint("give the architecture: --config MODEL.json (written by model.to_json())");
+    }
+    const bool keras3 =
+        options.flavor == "keras3" ||
+        (options.flavor.empty() && model.producer.dialect == dialect && model.producer.flavor == "keras3");
+    return Writer(model, options, report, keras3 ? Framework::keras3 : Framework::tf_keras)
+        .plan(std::move(file_name));
+}
+
+}  // namespace ballast::keras_legacy

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lifting the Keras 3 layout along a model config: every layer's variables are looked up at the path its
+// class and place give, as Keras itself would.
+#include <unordered_set>
+
+#include "ballast/error.h"
+#include "core/text.h"
+#include "dialect/hdf5_objects.h"
+#include "dialect/keras_v3.h"
+#include "dialect/keras_v3_parts.h"
+#include "dialect/keras_v3_tree.h"
+#include "model/config.h"
+#include "model/paths.h"
+
+namespace ballast::keras_v3 {
+namespace {
+
+std::string join(std::string_view path, std::string_view name) {
+    return path.empty() ? std::string(name) : std::string(path) + "/" + std::string(name);
+}
+
+std::string label(const Layer& layer) {
+    return "layer '" + layer.name + "'" + (layer.class_name.empty() ? "" : " (" + layer.class_name + ")");
+}
+
+/// Binds the variables of one group to one layer of the config.
+class Binder {
+public:
+    Binder(const hdf5::File& file, Lifting& lifting, const OpenOptions& options)
+        : file_(file), lifting_(lifting), options_(options) {}
+
+    void bind(const V3Group& group) {
+        Layer& layer = lifting_.model.layers[group.layer];
+        layer.stored_key = group.path;
+        const hdf5::ObjectId object = group.path.empty() ? 0 : file_.find(0, group.path);
+        const hdf5::ObjectId vars = object == hdf5::no_object ? hdf5::no_object : vars_of(file_, object);
+        std::vector<Variable> stored;
+        if (vars != hdf5::no_object) {
+            visited_.insert(vars);
+            stored = variables_below(file_, vars, [this](const hdf5::Object& link) {
+                lifting_.problems.push_back(link_problem(file_, link));
+            });
+        }
+        if (!weights_known(layer)) return bind_unknown(group.layer, stored);
+        if (stored.size() != group.keys.size()) throw count_mismatch(layer, group, stored.size());
+        for (std::size_t i = 0; i < group.keys.size(); ++i) {
+            const auto found = std::find_if(stored.begin(), stored.end(), [&](const Variable& variable) {
+                return variable.key == group.keys[i];
+            });
+            if (found == stored.end()) throw missing(layer, group, group.keys[i]);
+            layer.weights[i].stored_key = group.keys[i];
+            lifting_.bind(group.layer, i, tensor_of(file_, found->dataset));
+        }
+    }
+
+    /// Variables no layer of the config asks for: Keras ignores them, we keep and name them.
+    void keep_rest() {
+        for (const hdf5::Object& object : file_.objects()) {
+            const hdf5::ObjectId id = file_.id_of(object);
+            if (object.name != vars_group || object.kind != hdf5::ObjectKind::group || visited_.contains(id))
+                continue;
+            if (is_root_part(split(file_.path_of(id), '/').front())) continue;
+            for (const Variable& variable : variables_below(file_, id, [](const hdf5::Object&) {})) {
+                TensorInfo tensor = tensor_of(file_, variable.dataset);
+                tensor.part = Part::loose;
+                lifting_.warnings.push_back("'" + tensor.stored_name + "' has no place in the config " +
+                                            options_.config_path);
+                std::string name = tensor.stored_name;
+                lifting_.add_loose(std::move(name), std::move(tensor));
+            }
+        }
+    }
+
+private:
+    void bind_unknown(LayerId id, const std::vector<Variable>& stored) {
+        lifting_.model.layers[id].weights.clear();
+        for (const Variable& variable : stored) {
+            Weight weight;
+            weight.role = variable.key;
+            weight.stored_key = variable.key;
+            lifting_.add_weight(id, std::move(weight), tensor_of(file_, variable.dataset));
+        }
+    }
+
+    Error count_mismatch(const Layer& layer, const V3Group& group, std::size_t stored) const {
+        return Error(ErrorCode::ambiguous_mapping, "the config gives " + label(layer) + " " +
+                                                       std::to_string(group.keys.size()) + " variables at '" +
+                                                       join(group.path, vars_group) + "', the file holds " +
+                                                       std::to_string(stored))
+            .in(file_.path())
+            .tensor(join(group.path, vars_group))
+            .hint("check that " + options_.config_path + " describes the model that wrote this file");
+    }
+    Error missing(const Layer& layer, const V3Group& group, const std::string& key) const {
+        return Error(ErrorCode::ambiguous_mapping, "the config gives " + label(layer) + " a variable '" +
+                                                       key + "' that the file does not hold")
+            .in(file_.path())
+            .tensor(join(join(group.path, vars_group), key))
+            .hint("check that " + options_.config_path + " describes the model that wrote this file");
+    }
+
+    const hdf5::File& file_;
+    Lifting& lifting_;
+    const OpenOptions& options_;
+    std::unordered_set<hdf5::ObjectId> visited_;
+};
+
+}  // namespace
+
+void lift_by_config(const hdf5::File& file, Lifting& lifting, layout::Framework framework,
+                    const OpenOptions& options) {
+    ConfigOptions config_options;
+    config_options.limits = options.limits;
+    config_options.where = options.config_path;
+    config_options.notes = &lifting.warnings;
+    lifting.model = model_from_config(options.config, config_options);
+    Binder binder(file, lifting, options);
+    for (const V3Group& group : v3_paths(lifting.model, framework))
+        binder.bind(group);
+    binder.keep_rest();
+    // The user lent the architecture; the file itself holds none.
+    lifting.model.config = Tree();
+}
+
+}  // namespace ballast::keras_v3

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lowering a Model to the Keras 3 layout: paths from stored keys or from classes, then one HDF5 file.
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "ballast/error.h"
+#include "container/hdf5/write.h"
+#include "dialect/guess.h"
+#include "dialect/keras_v3.h"
+#include "dialect/keras_v3_parts.h"
+#include "dialect/keras_v3_tree.h"
+#include "dialect/reporting.h"
+#include "model/config.h"
+#include "model/naming.h"
+#include "model/paths.h"
+
+namespace ballast::keras_v3 {
+namespace {
+
+using hdf5::Builder;
+using layout::Framework;
+
+std::string join(std::string_view path, std::string_view name) {
+    return path.empty() ? std::string(name) : std::string(path) + "/" + std::string(name);
+}
+
+/// The groups of a model that came from this dialect: the keys it came with, no class needed.
+std::vector<V3Group> stored_groups(const Model& model) {
+    std::vector<V3Group> groups;
+    groups.reserve(model.layers.size());
+    for (LayerId id = 0; id < model.layers.size(); ++id) {
+        const Layer& layer = model.layers[id];
+        V3Group group{id, layer.stored_key, {}};
+        for (const Weight& weight : layer.weights)
+            group.keys.push_back(weight.stored_key);
+        groups.push_back(std::move(group));
+    }
+    return groups;
+}
+
+/// Where Keras 3 stores the sub-layer with this canonical attribute; empty when the class has none such.
+std::string_view keras3_attribute(const layout::ClassLayout& known, std::string_view attribute) {
+    for (const layout::Variant& variant : known.variants) {
+        for (const layout::Child& child : variant.children) {
+            if (child.attribute == attribute) return child.path(Framework::keras3);
+        }
+    }
+    return {};
+}
+
+/// The groups of a tf_keras file in Keras 3's spelling: some built-in layers keep a sub-layer under another
+/// attribute.
+std::vector<V3Group> retargeted_groups(const Model& model) {
+    std::vector<V3Group> groups = stored_groups(model);
+    for (LayerId id = 0; id < model.layers.size(); ++id) {
+        const layout::ClassLayout* known = layout::find_class(model.layers[id].class_name);
+        if (!known) continue;
+        for (const Edge& edge : model.layers[id].edges) {
+            if (edge.kind != Edge::Kind::attribute) continue;
+            const std::string_view attribute = keras3_attribute(*known, edge.key);
+            if (!attribute.empty()) groups[edge.child].path = join(groups[id].path, attribute);
+        }
+    }
+    return groups;
+}
+
+/// The first layer whose variables have no place by class alone; nullptr when there is none.
+const Layer* first_unknown(const Model& model) {
+    for (const Layer& layer : model.layers) {
+        if (!weights_known(layer) && std::any_of(layer.weights.begin(), layer.weights.end(),
+                                                 [](const Weight& weight) { return weight.value.empty(); })) {
+            return &layer;
+        }
+    }
+    return nullptr;
+}
+
+/// tf_keras walks a subclassed model in another order than Keras 3: its paths mean other layers there.
+bool has_attribute_paths(const Model& model) {
+    const auto& edges = model.layers[model.root].edges;
+    return std::any_of(edges.begin(), edges.end(),
+                       [](const Edge& edge) { return edge.kind != Edge::Kind::container; });
+}
+
+Error needs_config(std::string message) {
+    return Error(ErrorCode::needs_config, std::move(message))
+        .hint(
+            "give the architecture: --config MODEL.json (written by model.to_json()), or a whole-model .h5 "
+            "or .keras");
+}
+
+std::vector<V3Group> groups_of(const Model& model, Model& guessed) {
+    if (!model.has_layers()) {
+        throw needs_config(
+            "the source holds tensors without layers, and Keras files name variables by layer class");
+    }
+    const bool own_dialect = model.producer.dialect == dialect;
+    if (own_dialect && model.producer.flavor != "tf_keras") return stored_groups(model);
+    if (has_classes(model)) {
+        if (const Layer* unknown = first_unknown(model)) {
+            throw needs_config("the variables of layer '" + unknown->name + "' are not known");
+        }
+        return v3_paths(model, Framework::keras3);
+    }
+    if (own_dialect) {
+        if (!has_attribute_paths(model)) return retargeted_groups(model);
+        throw Error(
+            ErrorCode::ambiguous_mapping,
+            "the file comes from a subclassed tf_keras model, whose paths name other layers in Keras 3")
+            .hint(
+                "convert it to safetensors, or load it into the model in tf_keras and save a legacy .h5 "
+                "there");
+    }
+    guessed = guess_classes(model);
+    return stored_groups(guessed);
+}
+
+/// Writes one layer's `vars` group.
+class Writer {
+public:
+    Writer(Builder& builder, const Model& model, Report& report)
+        : builder_(builder), model_(model), report_(report), names_(canonical_weight_names(model)) {}
+
+    void write(const V3Group& group) {
+        const Layer& layer = model_.layers[group.layer];
+        const std::string path = join(group.path, vars_group);
+        const Builder::Id vars = builder_.groups(builder_.root(), path);
+        if (!layer.name.empty()) builder_.attribute(vars, "name", layer.name, Builder::Charset::utf8);
+        for (std::size_t i = 0; i < layer.weights.size() && i < group.keys.size(); ++i) {
+            const TensorExpr& value = layer.weights[i].value;
+            if (value.empty()) continue;  // left out by the user
+            dataset(vars, group.keys[i], value);
+            report_written(report_, value, join(path, group.keys[i]), names_[group.layer][i]);
+        }
+    }
+
+    void dataset(Builder::Id group, std::string_view key, const TensorExpr& value) {
+        const std::size_t slash = key.rfind('/');
+        if (slash != std::string_view::npos) {
+            group = builder_.groups(group, key.substr(0, slash));
+            key = key.substr(slash + 1);
+        }
+        const Builder::Id id = builder_.dataset(group, key, value);
+        // HDF5 has no bfloat16: Keras marks the opaque bytes, and cannot load them without the mark.
+        if (value.dtype() == DType::bfloat16)
+            builder_.attribute(id, "dtype", "bfloat16", Builder::Charset::utf8);
+    }
+
+private:
+    Builder& builder_;
+    const Model& model_;
+    Report& report_;
+    std::vector<std::vector<std::string>> names_;
+};
+
+/// Why the optimizer state cannot go along; empty when it can.
+std::string optimizer_obstacle(const Optimizer& optimizer) {
+    if (optimizer.flavor != "keras3") {
+        return "the optimizer state is " +
+               (optimizer.flavor.empty() ? "of unknown order" : optimizer.flavor + "'s") +
+               " and has another order in Keras 3";
+    }
+    if (optimizer.class_name == "LossScaleOptimizer")
+        return "a LossScaleOptimizer's state is nested in Keras 3";
+    return {};
+}
+
+void write_optimizer(Writer& writer, Builder& builder, const Model& model, const SaveOptions& options,
+                     Report& report) {
+    if (!model.optimizer) return;
+    const Optimizer& optimizer = *model.optimizer;
+    if (!options.include_optimizer) {
+        for (const OptimizerVariable& variable : optimizer.variables) {
+            report.add(ReportEntry::Kind::skipped, source_name(variable.value), {}, "left out as asked");
+        }
+        return;
+    }
+    const bool own = model.producer.dialect == dialect;
+    if (const std::string obstacle = optimizer_obstacle(optimizer); !obstacle.empty()) {
+        return report_dropped(report, optimizer, obstacle);
+    }
+    const Builder::Id group = builder.group(builder.root(), optimizer_group);
+    const Builder::Id vars = builder.group(group, vars_group);
+    if (const auto name = optimizer.config["name"].as_string(); !name.empty()) {
+        builder.attribute(vars, "name", name, Builder::Charset::utf8);
+    }
+    for (std::size_t i = 0; i < optimizer.variables.size(); ++i) {
+        const OptimizerVariable& variable = optimizer.variables[i];
+        if (variable.value.empty()) continue;
+        const std::string key = own ? variable.stored_key : join(vars_group, std::to_string(i));
+        writer.dataset(group, key, variable.value);
+        report.add(ReportEntry::Kind::matched, source_name(variable.value), join(optimizer_group, key));
+    }
+}
+
+}  // namespace
+
+PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+    Model guessed;
+    const std::vector<V3Group> groups = groups_of(model, guessed);
+    const Model& source = guessed.has_layers() ? guessed : model;
+    Builder builder;
+    Writer writer(builder, source, report);
+    for (const V3Group& group : groups)
+        writer.write(group);
+    write_optimizer(writer, builder, model, options, report);
+    report_dropped(report, model, Part::metric, "Keras 3 stores no metric state", false);
+    report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);
+    if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");
+    return builder.plan(std::move(file_name));
+}
+
+}  // namespace ballast::keras_v3

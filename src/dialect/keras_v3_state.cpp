@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lifting the Keras 3 layout: optimizer state, metric state, and the order of the steps.
+#include <utility>
+
+#include "ballast/error.h"
+#include "dialect/hdf5_objects.h"
+#include "dialect/keras_v3.h"
+#include "dialect/keras_v3_parts.h"
+#include "dialect/keras_v3_tree.h"
+
+namespace ballast::keras_v3 {
+namespace {
+
+using layout::Framework;
+
+/// All datasets below `group`, paths relative to it in natural order, own `vars` before nested groups.
+std::vector<Variable> state_below(const hdf5::File& file, hdf5::ObjectId group, Lifting& lifting) {
+    std::vector<Variable> state;
+    std::vector<std::pair<hdf5::ObjectId, std::string>> pending = {{group, ""}};
+    const auto refuse = [&](const hdf5::Object& link) {
+        lifting.problems.push_back(link_problem(file, link));
+    };
+    while (!pending.empty()) {
+        const auto [current, prefix] = std::move(pending.back());
+        pending.pop_back();
+        const hdf5::ObjectId vars = vars_of(file, current);
+        if (vars != hdf5::no_object) {
+            for (Variable& variable : variables_below(file, vars, refuse)) {
+                state.push_back({prefix + std::string(vars_group) + "/" + variable.key, variable.dataset});
+            }
+        }
+        for (const hdf5::ObjectId child : child_groups(file, current)) {
+            if (child != vars) pending.emplace_back(child, prefix + file.object(child).name + "/");
+        }
+    }
+    return state;
+}
+
+/// Keras 3 stores a scalar learning rate behind the iteration; tf_keras none.
+bool has_learning_rate(const hdf5::File& file) {
+    const hdf5::ObjectId rate = file.find(0, "optimizer/vars/1");
+    if (rate == hdf5::no_object || file.object(rate).kind != hdf5::ObjectKind::dataset) return false;
+    return file.dataset(rate).shape.rank() == 0 && info(file.dataset(rate).dtype).cls == DTypeClass::floating;
+}
+
+Tree metadata_of(const Lifting& lifting) {
+    Tree metadata = Tree::object();
+    metadata.set("flavor", lifting.model.producer.flavor);
+    if (!lifting.model.layers[0].name.empty()) metadata.set("model_name", lifting.model.layers[0].name);
+    return metadata;
+}
+
+}  // namespace
+
+Framework framework_of(const hdf5::File& file) {
+    for (const hdf5::Object& object : file.objects()) {
+        if (object.name == vars_group && file.attribute(file.id_of(object), "name")) return Framework::keras3;
+    }
+    return has_learning_rate(file) ? Framework::keras3 : Framework::tf_keras;
+}
+
+void lift_optimizer(const hdf5::File& file, Lifting& lifting, Framework framework) {
+    const hdf5::ObjectId group = file.find(0, optimizer_group);
+    if (group == hdf5::no_object || file.object(group).kind != hdf5::ObjectKind::group) return;
+    Optimizer& optimizer = lifting.model.optimizer.emplace();
+    optimizer.flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
+    const hdf5::ObjectId vars = vars_of(file, group);
+    if (const auto name = vars == hdf5::no_object ? std::nullopt : text_attribute(file, vars, "name")) {
+        optimizer.config.set("name", *name);
+    }
+    for (const Variable& variable : state_below(file, group, lifting)) {
+        try {
+            TensorInfo tensor = tensor_of(file, variable.dataset);
+            lifting.add_optimizer_variable({{}, variable.key, "", ""}, std::move(tensor));
+        } catch (Error& error) {
+            lifting.problems.push_back(std::move(error));
+        }
+    }
+}
+
+void lift_metrics(const hdf5::File& file, Lifting& lifting) {
+    const hdf5::ObjectId group = file.find(0, metrics_group);
+    if (group == hdf5::no_object || file.object(group).kind != hdf5::ObjectKind::group) return;
+    for (const Variable& variable : state_below(file, group, lifting)) {
+        try {
+            TensorInfo tensor = tensor_of(file, variable.dataset);
+            tensor.part = Part::metric;
+            std::string name = tensor.stored_name;
+            lifting.add_loose(std::move(name), std::move(tensor));
+        } catch (Error& error) {
+            lifting.problems.push_back(std::move(error));
+        }
+    }
+}
+
+ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
+    Lifting lifting;
+    const Framework framework = framework_of(file);
+    const bool along_config = !options.config.is_null();
+    if (along_config) {
+        lift_by_config(file, lifting, framework, options);
+    } else {
+        lift_by_keys(file, lifting, framework);
+    }
+    lifting.model.producer.dialect = dialect;
+    lifting.model.producer.flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
+    lift_optimizer(file, lifting, framework);
+    lift_metrics(file, lifting);
+    lifting.warnings.insert(lifting.warnings.end(), file.warnings().begin(), file.warnings().end());
+    Tree metadata = metadata_of(lifting);
+    ArchiveContents contents =
+        lifting.finish(along_config ? Lifting::IndexOrder::as_bound : Lifting::IndexOrder::natural);
+    contents.kind = "weights";
+    contents.metadata = std::move(metadata);
+    return contents;
+}
+
+}  // namespace ballast::keras_v3

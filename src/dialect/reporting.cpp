@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the writers of all formats report about a value, see reporting.h.
+#include "dialect/reporting.h"
+
+namespace ballast {
+namespace {
+
+using Kind = ReportEntry::Kind;
+
+/// The strongest thing that happens to a value on its way.
+Kind kind_of_change(const TensorExpr& value) {
+    switch (value.op()) {
+        case TensorExpr::Op::identity:
+            return Kind::matched;
+        case TensorExpr::Op::cast:
+            return kind_of_change(value.inputs().front()) == Kind::computed ? Kind::computed : Kind::cast;
+        case TensorExpr::Op::transpose:
+        case TensorExpr::Op::flip:
+        case TensorExpr::Op::reshape:
+            return value.inputs().front().is_identity() ? Kind::transposed
+                                                        : kind_of_change(value.inputs().front());
+        default:
+            return Kind::computed;
+    }
+}
+
+const TensorExpr& first_source(const TensorExpr& value) {
+    const TensorExpr* expr = &value;
+    while (!expr->is_identity() && !expr->inputs().empty())
+        expr = &expr->inputs().front();
+    return *expr;
+}
+
+}  // namespace
+
+std::string source_name(const TensorExpr& value) {
+    const TensorExpr& first = first_source(value);
+    if (!first.is_identity()) return {};
+    std::string name = first.source()->stored_name;
+    if (value.inputs().size() > 1) name += " +" + std::to_string(value.inputs().size() - 1);
+    return name;
+}
+
+void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
+                    std::string_view canonical) {
+    Kind kind = kind_of_change(value);
+    std::string text;
+    if (kind == Kind::matched && value.source()->name != canonical &&
+        value.source()->stored_name != canonical) {
+        kind = Kind::renamed;
+        text = value.source()->name + " -> " + std::string(canonical);
+    }
+    report.add(kind, source_name(value), std::string(stored_name), std::move(text));
+}
+
+void report_dropped(Report& report, const Optimizer& optimizer, std::string_view reason) {
+    for (const OptimizerVariable& variable : optimizer.variables) {
+        if (!variable.value.empty())
+            report.add(Kind::dropped, source_name(variable.value), {}, std::string(reason));
+    }
+}
+
+void report_dropped(Report& report, const Model& model, Part part, std::string_view reason, bool loss) {
+    for (const LooseTensor& tensor : model.loose) {
+        if (tensor.part == part && !tensor.value.empty()) {
+            report.add(Kind::dropped, source_name(tensor.value), {}, std::string(reason), loss);
+        }
+    }
+}
+
+}  // namespace ballast

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the writers of all formats report about a value: how it arrived, and what could not.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ballast/model.h"
+#include "ballast/report.h"
+
+namespace ballast {
+
+/// The stored name of what an expression is made of; of its first source when there are several, with "+n".
+std::string source_name(const TensorExpr& value);
+
+/// Adds one entry for a value written as `stored_name`, known as `canonical` in the target.
+void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
+                    std::string_view canonical);
+
+/// Adds one `dropped` entry a variable, with one reason.
+void report_dropped(Report& report, const Optimizer& optimizer, std::string_view reason);
+
+/// Adds `dropped` entries for the loose tensors of one part, with one reason. `loss` as of ReportEntry.
+void report_dropped(Report& report, const Model& model, Part part, std::string_view reason, bool loss);
+
+}  // namespace ballast

@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a Keras model config to a Model: one pass over the nodes, each becoming a Layer.
+#include "model/config.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "ballast/error.h"
+#include "model/config_node.h"
+#include "model/order.h"
+
+namespace ballast {
+namespace {
+
+/// Layers of Keras 2 that wrap a TensorFlow function or record a loss; Keras 3 has no layer in their place.
+constexpr std::array<std::string_view, 8> operation_classes = {
+    "TFOpLambda",       "SlicingOpLambda",   "ClassMethod", "InstanceMethod",
+    "InstanceProperty", "TensorFlowOpLayer", "AddLoss",     "AddMetric"};
+
+bool contains(std::span<const std::string_view> names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Names Keras gives to sub-layers it makes itself; hints for weight names, never keys.
+std::string default_name(const layout::Child& child) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> attention = {
+        {{"query_dense", "query"},
+         {"key_dense", "key"},
+         {"value_dense", "value"},
+         {"output_dense", "attention_output"}}};
+    for (const auto& [attribute, name] : attention) {
+        if (child.attribute == attribute) return std::string(name);
+    }
+    return layout::snake_case(child.fixed_class->name);
+}
+
+/// A nested layer node without its config: the nested layer has a Layer of its own.
+Tree cut_node(const Tree& node) {
+    if (node.is_array()) {
+        Tree items = Tree::array();
+        for (const Tree& item : node.items())
+            items.push_back(cut_node(item));
+        return items;
+    }
+    if (!node.is_object()) return node;
+    Tree stub = Tree::object();
+    for (const auto& [key, value] : node.members()) {
+        if (!value.is_object() && !value.is_array()) stub.set(key, value);
+    }
+    return stub;
+}
+
+class Builder {
+public:
+    Builder(Model& model, const ConfigOptions& options, layout::Framework framework)
+        : model_(model), options_(options), framework_(framework) {}
+
+    LayerId build_root(const Tree& node);
+
+private:
+    /// Layer objects by shared_object_id, while one saving scope lasts.
+    using Scope = std::unordered_map<std::string, LayerId>;
+
+    LayerId build(const Tree& node, std::uint32_t depth, bool may_share = true);
+    LayerId build_new(const ConfigNode& node, std::uint32_t depth);
+    void add_sequential(LayerId id, const ConfigNode& node, std::uint32_t depth);
+    void add_functional(LayerId id, const ConfigNode& node, std::uint32_t depth);
+    void add_built_in(LayerId id, const ConfigNode& node, std::uint32_t depth);
+    void add_weights(LayerId id, const layout::Variant& variant);
+    void add_children(LayerId id, const layout::Variant& variant, const Tree& config, std::uint32_t depth);
+    void add_child(LayerId id, const layout::Child& child, const Tree& config, std::uint32_t depth);
+    void add_fixed(LayerId id, const layout::Child& child, std::uint32_t depth);
+    void add_cell_list(LayerId id, const layout::Child& child, const Tree& cells, std::uint32_t depth);
+    void set_save_order(LayerId id, const std::vector<std::uint32_t>& edge_positions);
+    void rename_bidirectional(LayerId id, const layout::Child& child, const Tree& config);
+    LayerId new_layer();
+    void check_depth(std::uint32_t depth) const;
+    void note(std::string text) const {
+        if (options_.notes != nullptr) options_.notes->push_back(std::move(text));
+    }
+    [[noreturn]] void damaged(std::string text) const {
+        throw Error(ErrorCode::damaged, std::move(text)).in(options_.where);
+    }
+    Layer& layer(LayerId id) { return model_.layers[id]; }
+
+    Model& model_;
+    const ConfigOptions& options_;
+    layout::Framework framework_;
+    Scope shared_;
+    bool in_scope_ = false;
+};
+
+void Builder::check_depth(std::uint32_t depth) const {
+    if (depth < options_.limits.json_depth) return;
+    throw Error(ErrorCode::limit_exceeded,
+                "layers nested deeper than the limit of " + std::to_string(options_.limits.json_depth))
+        .in(options_.where);
+}
+
+LayerId Builder::new_layer() {
+    if (model_.layers.size() >= options_.limits.objects) {
+        throw Error(ErrorCode::limit_exceeded,
+                    "more layers than the limit of " + std::to_string(options_.limits.objects))
+            .in(options_.where);
+    }
+    model_.layers.emplace_back();
+    return static_cast<LayerId>(model_.layers.size() - 1);
+}
+
+LayerId Builder::build_root(const Tree& node) {
+    ConfigNode root;
+    if (!read_node(node, root))
+        damaged("this is no model config: an object with 'class_name' and 'config' is expected");
+    // Keras 3 keeps one scope for the whole file; tf_keras one for each outermost Functional.
+    in_scope_ = framework_ == layout::Framework::keras3;
+    return build_new(root, 0);
+}
+
+LayerId Builder::build(const Tree& node, std::uint32_t depth, bool may_share) {
+    ConfigNode parts;
+    if (!read_node(node, parts)) damaged("a layer in the model config has no class name");
+    const Tree& mark = node["shared_object_id"];
+    const std::string key(mark.is_string() ? mark.as_string() : mark.number_text());
+    if (!in_scope_ || !may_share || key.empty()) return build_new(parts, depth);
+    if (const auto seen = shared_.find(key); seen != shared_.end()) {
+        const Layer& known = layer(seen->second);
+        if (known.name == parts.name && known.class_name == parts.class_name) return seen->second;
+    }
+    const LayerId id = build_new(parts, depth);
+    shared_.emplace(key, id);
+    return id;
+}
+
+LayerId Builder::build_new(const ConfigNode& node, std::uint32_t depth) {
+    check_depth(depth);
+    const LayerId id = new_layer();
+    layer(id).name = node.name;
+    layer(id).class_name = node.class_name;
+    layer(id).package = node.package;
+    layer(id).trainable = (*node.config)["trainable"].as_bool().value_or(true);
+    if (node.is_functional()) {
+        add_functional(id, node, depth);
+    } else if (node.is_sequential()) {
+        add_sequential(id, node, depth);
+    } else {
+        add_built_in(id, node, depth);
+    }
+    return id;
+}
+
+/// A container's config without its layers, which are Layers of their own.
+Tree container_config(const Tree& config) {
+    Tree own = Tree::object();
+    for (const auto& [key, value] : config.members())
+        own.set(key, key == "layers" ? Tree::array() : value);
+    if (own.find("layers") == nullptr) own.set("layers", Tree::array());
+    return own;
+}
+
+void Builder::add_sequential(LayerId id, const ConfigNode& node, std::uint32_t depth) {
+    layer(id).config = container_config(*node.config);
+    for (const Tree& item : node.layers()) {
+        const LayerId child = build(item, depth + 1);
+        layer(id).edges.push_back({Edge::Kind::container, {}, child});
+    }
+}
+
+void Builder::add_functional(LayerId id, const ConfigNode& node, std::uint32_t depth) {
+    const bool opens_scope = !in_scope_;
+    in_scope_ = true;
+    // Keras 1 and early Keras 2 call a Functional "Model".
+    if (node.class_name == "Model" && node.package.empty()) layer(id).class_name = "Functional";
+    layer(id).config = container_config(*node.config);
+    constexpr std::uint32_t none = ~0U;
+    std::vector<std::uint32_t> edge_of;  // position in config["layers"] -> position in edges
+    for (const Tree& item : node.layers()) {
+        ConfigNode parts;
+        if (!read_node(item, parts))
+            damaged("a layer of the model '" + std::string(node.name) + "' has no class name");
+        if (is_keras3_operation(parts, framework_)) {
+            edge_of.push_back(none);
+            continue;
+        }
+        const LayerId child = build(item, depth + 1);
+        edge_of.push_back(static_cast<std::uint32_t>(layer(id).edges.size()));
+        layer(id).edges.push_back({Edge::Kind::container, {}, child});
+    }
+    if (opens_scope) {
+        in_scope_ = false;
+        shared_.clear();
+    }
+    const GraphOrder order = keras3_graph_order(*node.config);
+    if (!order.complete) {
+        note("the graph of model '" + std::string(node.name) +
+             "' refers to layers or calls that its config does not have; layers are taken in the order they "
+             "are listed");
+        return;
+    }
+    std::vector<std::uint32_t> edge_positions;
+    for (const std::uint32_t position : order.positions) {
+        if (edge_of[position] != none) edge_positions.push_back(edge_of[position]);
+    }
+    set_save_order(id, edge_positions);
+}
+
+void Builder::set_save_order(LayerId id, const std::vector<std::uint32_t>& edge_positions) {
+    if (!std::is_sorted(edge_positions.begin(), edge_positions.end())) layer(id).save_order = edge_positions;
+}
+
+/// A layer's config with the nested nodes among it cut down; they become Layers.
+Tree layer_config(const Tree& config, const layout::Variant& variant) {
+    Tree own = Tree::object();
+    for (const auto& [key, value] : config.members()) {
+        const bool nested =
+            std::any_of(variant.children.begin(), variant.children.end(), [&](const layout::Child& child) {
+                return child.config_key == key || (!child.fallback_key.empty() && child.fallback_key == key);
+            });
+        own.set(key, nested ? cut_node(value) : value);
+    }
+    return own;
+}
+
+void Builder::add_built_in(LayerId id, const ConfigNode& node, std::uint32_t depth) {
+    const layout::ClassLayout* known = node.package.empty() ? layout::find_class(node.class_name) : nullptr;
+    if (known == nullptr) {
+        layer(id).config = *node.config;
+        if (kind_of(layer(id)) == LayerKind::operation) return;
+        const std::string package = node.package.empty() ? "" : node.package + '>';
+        note("layer '" + std::string(node.name) + "' has the class " + package +
+             std::string(node.class_name) +
+             ", which is not built into Keras: its weights are known by position only");
+        return;
+    }
+    const layout::Variant* variant = layout::choose_variant(*known, config_lookup(*node.config), framework_);
+    if (variant == nullptr) {
+        const auto other =
+            framework_ == layout::Framework::keras3 ? layout::Framework::tf_keras : layout::Framework::keras3;
+        variant = layout::choose_variant(*known, config_lookup(*node.config), other);
+    }
+    if (variant == nullptr) {
+        layer(id).config = *node.config;
+        note("layer '" + std::string(node.name) + "' of class " + std::string(node.class_name) +
+             " has a config we know no arrangement of weights for");
+        return;
+    }
+    layer(id).config = layer_config(*node.config, *variant);
+    add_weights(id, *variant);
+    add_children(id, *variant, *node.config, depth);
+}
+
+void Builder::add_weights(LayerId id, const layout::Variant& variant) {
+    for (const layout::OwnWeight& own : variant.weights) {
+        Weight& weight = layer(id).weights.emplace_back();
+        weight.role = own.role;
+        weight.trainable = own.trainable;
+    }
+}
+
+void Builder::add_children(LayerId id, const layout::Variant& variant, const Tree& config,
+                           std::uint32_t depth) {
+    for (const layout::Child& child : variant.children) {
+        if (child.fixed_class != nullptr) {
+            add_fixed(id, child, depth);
+        } else {
+            add_child(id, child, config, depth);
+        }
+    }
+}
+
+void Builder::add_child(LayerId id, const layout::Child& child, const Tree& config, std::uint32_t depth) {
+    const Tree* node = config.find(child.config_key);
+    if ((node == nullptr || node->is_null()) && !child.fallback_key.empty())
+        node = config.find(child.fallback_key);
+    if (node == nullptr || node->is_null()) {
+        note("layer '" + layer(id).name + "' of class " + layer(id).class_name + " has no '" +
+             std::string(child.config_key) + "' in its config");
+        return;
+    }
+    if (node->is_array()) return add_cell_list(id, child, *node, depth);
+    // Bidirectional runs two copies of the layer it was given.
+    const bool copied = child.attribute == "forward_layer" || child.attribute == "backward_layer";
+    const LayerId nested = build(*node, depth + 1, !copied);
+    layer(id).edges.push_back({Edge::Kind::attribute, std::string(child.attribute), nested});
+    if (copied) rename_bidirectional(nested, child, config);
+}
+
+/// An `each` child, or the list of cells that RNN makes a StackedRNNCells of.
+void Builder::add_cell_list(LayerId id, const layout::Child& child, const Tree& cells, std::uint32_t depth) {
+    LayerId holder = id;
+    std::string attribute(child.attribute);
+    if (!child.each) {
+        check_depth(depth + 1);
+        holder = new_layer();
+        layer(holder).class_name = "StackedRNNCells";
+        layer(holder).name = "stacked_rnn_cells";
+        layer(holder).trainable = layer(id).trainable;
+        layer(holder).config = Tree::object();
+        layer(holder).config.set("cells", cut_node(cells));
+        layer(id).edges.push_back({Edge::Kind::attribute, attribute, holder});
+        attribute = "cells";
+    }
+    for (const Tree& cell : cells.items()) {
+        const LayerId nested = build(cell, depth + 2);
+        layer(holder).edges.push_back({Edge::Kind::index, attribute, nested});
+    }
+}
+
+void Builder::add_fixed(LayerId id, const layout::Child& child, std::uint32_t depth) {
+    check_depth(depth);
+    const LayerId nested = new_layer();
+    layer(nested).class_name = child.fixed_class->name;
+    layer(nested).name = default_name(child);
+    layer(nested).trainable = layer(id).trainable;
+    layer(id).edges.push_back({Edge::Kind::attribute, std::string(child.attribute), nested});
+    if (child.fixed_variant == nullptr) return;
+    add_weights(nested, *child.fixed_variant);
+    add_children(nested, *child.fixed_variant, Tree::object(), depth + 1);
+}
+
+/// The two copies inside a Bidirectional carry names of their own.
+void Builder::rename_bidirectional(LayerId id, const layout::Child& child, const Tree& config) {
+    const std::string prefix = child.attribute == "forward_layer" ? "forward_" : "backward_";
+    const Tree* own = config.find(child.config_key);
+    const bool given = prefix == "backward_" && own != nullptr && !own->is_null();
+    std::string& name = layer(id).name;
+    if (framework_ == layout::Framework::tf_keras) {
+        name = prefix + name;
+    } else if (!given && !name.starts_with(prefix)) {
+        name = prefix + name;
+    }
+}
+
+bool is_container(const Layer& layer) {
+    return !layer.edges.empty() && layer.edges[0].kind == Edge::Kind::container;
+}
+
+}  // namespace
+
+Model model_from_config(Tree config, const ConfigOptions& options) {
+    Model model;
+    const layout::Framework framework = options.framework ? *options.framework : config_framework(config);
+    model.config = std::move(config);
+    model.root = Builder(model, options, framework).build_root(model.config);
+    return model;
+}
+
+LayerKind kind_of(const Layer& layer) {
+    const bool built_in = layer.package.empty();
+    if (built_in && layer.class_name == "Sequential") return LayerKind::sequential;
+    if (built_in && (layer.class_name == "Functional" || layer.class_name == "Model"))
+        return LayerKind::functional;
+    if (layer.config.find("layers") != nullptr && layer.config.find("input_layers") != nullptr &&
+        layer.config.find("output_layers") != nullptr) {
+        return LayerKind::functional;
+    }
+    if (!built_in) {
+        const bool looks_sequential = layer.config["layers"].is_array() && is_container(layer);
+        return looks_sequential ? LayerKind::sequential : LayerKind::unknown;
+    }
+    if (layer.class_name == "InputLayer") return LayerKind::input;
+    if (contains(operation_classes, layer.class_name)) return LayerKind::operation;
+    return layout::find_class(layer.class_name) != nullptr ? LayerKind::plain : LayerKind::unknown;
+}
+
+bool weights_known(const Layer& layer) {
+    return kind_of(layer) != LayerKind::unknown;
+}
+
+layout::ConfigLookup config_lookup(const Tree& config) {
+    return [&config](std::string_view key) {
+        using Type = layout::ConfigValue::Type;
+        layout::ConfigValue value;
+        const Tree* found = config.find(key);
+        if (found == nullptr) return value;
+        switch (found->kind()) {
+            case Tree::Kind::null:
+                value.type = Type::null;
+                break;
+            case Tree::Kind::boolean:
+                value.type = Type::boolean;
+                value.boolean = *found->as_bool();
+                break;
+            case Tree::Kind::number:
+                value.type = Type::number;
+                value.text = found->number_text();
+                break;
+            case Tree::Kind::string:
+                value.type = Type::text;
+                value.text = found->as_string();
+                break;
+            case Tree::Kind::array:
+                value.type = Type::list;
+                value.elements = found->size();
+                break;
+            case Tree::Kind::object:
+                value.type = Type::object;
+                value.elements = found->size();
+                break;
+        }
+        return value;
+    };
+}
+
+std::vector<const layout::Variant*> layer_variants(const Model& model, layout::Framework framework) {
+    std::vector<const layout::Variant*> variants(model.layers.size(), nullptr);
+    for (std::size_t id = 0; id < model.layers.size(); ++id) {
+        const Layer& layer = model.layers[id];
+        if (layer.config.is_null() || kind_of(layer) != LayerKind::plain) continue;
+        variants[id] = layout::choose_variant(*layout::find_class(layer.class_name),
+                                              config_lookup(layer.config), framework);
+    }
+    // Sub-layers that their parent makes have no config: the parent decides. They may nest, so go from the
+    // top down.
+    std::vector<LayerId> pending;
+    for (std::size_t id = 0; id < variants.size(); ++id) {
+        if (variants[id] != nullptr) pending.push_back(static_cast<LayerId>(id));
+    }
+    while (!pending.empty()) {
+        const LayerId parent = pending.back();
+        pending.pop_back();
+        for (const Edge& edge : model.layers[parent].edges) {
+            if (edge.child >= variants.size() || !model.layers[edge.child].config.is_null()) continue;
+            for (const layout::Child& child : variants[parent]->children) {
+                if (child.attribute != edge.key || child.fixed_variant == nullptr ||
+                    variants[edge.child] != nullptr)
+                    continue;
+                variants[edge.child] = child.fixed_variant;
+                pending.push_back(edge.child);
+            }
+        }
+    }
+    return variants;
+}
+
+}  // namespace ballast

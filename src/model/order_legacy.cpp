@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of weights in a legacy .h5: per top-level layer, trainable weights first, flattened as each
+// framework does.
+//
+// Keras 3 flattens once and then parts the list by each variable's own flag. tf_keras asks every layer for
+// its trainable and its other weights separately, so a layer's flag hides everything below it; and a
+// container puts its layers before its own weights, a plain layer its own weights first. See
+// docs/formats/legacy_order.md.
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "model/config.h"
+#include "model/order.h"
+#include "model/paths_walk.h"
+
+namespace ballast {
+namespace {
+
+/// A variable as one number, to compare and to keep lists of.
+using Variable = std::uint64_t;
+Variable pack(WeightRef ref) {
+    return (static_cast<std::uint64_t>(ref.layer) << 32) | ref.weight;
+}
+WeightRef unpack(Variable variable) {
+    return {static_cast<LayerId>(variable >> 32), static_cast<std::uint32_t>(variable)};
+}
+
+using List = std::vector<Variable>;
+
+/// Concatenation without repeats, in the order of first arrival.
+class Unique {
+public:
+    void add(const List& list) {
+        for (const Variable variable : list) {
+            if (seen_.insert(variable).second) list_.push_back(variable);
+        }
+    }
+    List take() { return std::move(list_); }
+
+private:
+    List list_;
+    std::unordered_set<Variable> seen_;
+};
+
+class Flattener {
+public:
+    Flattener(const Model& model, LayerId top, layout::Framework framework, TrainableFlags flags);
+    std::vector<LegacyEntry> flatten();
+
+private:
+    /// What the frameworks ask a layer for.
+    struct Lists {
+        List trainable;
+        List other;
+    };
+
+    void sort_layers(LayerId top);
+    void find_copies();
+    Variable original(Variable variable) const;
+    bool is_trainable(LayerId id) const {
+        return flags_ == TrainableFlags::all || model_.layers[id].trainable;
+    }
+    List own(LayerId id, bool trainable) const;
+    Lists ask_tf_keras(LayerId id) const;
+    List ask_keras3(LayerId id) const;
+    List all_tf_keras(LayerId id) const;
+
+    const Model& model_;
+    LayerId top_;
+    layout::Framework framework_;
+    TrainableFlags flags_;
+    std::vector<const layout::Variant*> variants_;
+    std::vector<LayerId> sorted_;  ///< children before parents
+    std::unordered_map<LayerId, std::vector<LayerId>> children_;
+    std::unordered_map<LayerId, Lists> lists_;
+    std::unordered_map<Variable, Variable> original_of_;
+};
+
+Flattener::Flattener(const Model& model, LayerId top, layout::Framework framework, TrainableFlags flags)
+    : model_(model),
+      top_(top),
+      framework_(framework),
+      flags_(flags),
+      variants_(layer_variants(model, framework)) {
+    sort_layers(top);
+    find_copies();
+}
+
+/// Post-order over everything below `top`; an edge back into the own ancestors is left out.
+void Flattener::sort_layers(LayerId top) {
+    struct Frame {
+        LayerId layer;
+        std::size_t next;
+    };
+    std::unordered_set<LayerId> done;
+    std::vector<Frame> stack;
+    const auto enter = [&](LayerId id) {
+        children_.emplace(id, legacy_children(model_, id, variants_[id], framework_));
+        stack.push_back({id, 0});
+    };
+    enter(top);
+    while (!stack.empty()) {
+        Frame& frame = stack.back();
+        std::vector<LayerId>& children = children_[frame.layer];
+        if (frame.next == children.size()) {
+            done.insert(frame.layer);
+            sorted_.push_back(frame.layer);
+            stack.pop_back();
+            continue;
+        }
+        const LayerId child = children[frame.next];
+        if (children_.contains(child) && !done.contains(child)) {
+            children.erase(children.begin() + static_cast<std::ptrdiff_t>(frame.next));
+            continue;
+        }
+        ++frame.next;
+        if (!done.contains(child)) enter(child);
+    }
+}
+
+/// Own weights that are another name for a sub-layer's variable.
+void Flattener::find_copies() {
+    for (const LayerId id : sorted_) {
+        const auto& weights = model_.layers[id].weights;
+        for (std::uint32_t i = 0; i < weights.size(); ++i) {
+            if (const auto same = same_variable(model_, id, variants_[id], weights[i].role)) {
+                original_of_.emplace(pack({id, i}), pack(*same));
+            }
+        }
+    }
+}
+
+Variable Flattener::original(Variable variable) const {
+    const auto found = original_of_.find(variable);
+    return found == original_of_.end() ? variable : found->second;
+}
+
+List Flattener::own(LayerId id, bool trainable) const {
+    List list;
+    const auto& weights = model_.layers[id].weights;
+    for (std::uint32_t i = 0; i < weights.size(); ++i) {
+        if (weights[i].trainable == trainable) list.push_back(original(pack({id, i})));
+    }
+    return list;
+}
+
+/// A layer's `weights` in tf_keras: its trainable ones, then the others.
+List Flattener::all_tf_keras(LayerId id) const {
+    Unique all;
+    all.add(lists_.at(id).trainable);
+    all.add(lists_.at(id).other);
+    return all.take();
+}
+
+Flattener::Lists Flattener::ask_tf_keras(LayerId id) const {
+    const LayerKind kind = kind_of(model_.layers[id]);
+    const bool container = kind == LayerKind::sequential || kind == LayerKind::functional;
+    const bool trainable = is_trainable(id);
+    const auto& children = children_.at(id);
+    Unique first;
+    Unique second;
+    if (container) {
+        Unique hidden;
+        for (const LayerId child : children)
+            (trainable ? first : hidden).add(lists_.at(child).trainable);
+        (trainable ? first : hidden).add(own(id, true));
+        second.add(hidden.take());
+        for (const LayerId child : children)
+            second.add(lists_.at(child).other);
+        second.add(own(id, false));
+    } else if (trainable) {
+        first.add(own(id, true));
+        second.add(own(id, false));
+        for (const LayerId child : children) {
+            first.add(lists_.at(child).trainable);
+            second.add(lists_.at(child).other);
+        }
+    } else {
+        second.add(own(id, true));
+        second.add(own(id, false));
+        for (const LayerId child : children)
+            second.add(all_tf_keras(child));
+    }
+    return {first.take(), second.take()};
+}
+
+List Flattener::ask_keras3(LayerId id) const {
+    Unique all;
+    all.add(own(id, true));
+    all.add(own(id, false));
+    for (const LayerId child : children_.at(id))
+        all.add(lists_.at(child).other);
+    return all.take();
+}
+
+std::vector<LegacyEntry> Flattener::flatten() {
+    const bool keras3 = framework_ == layout::Framework::keras3;
+    for (const LayerId id : sorted_)
+        lists_.emplace(id, keras3 ? Lists{{}, ask_keras3(id)} : ask_tf_keras(id));
+    List order;
+    if (keras3) {
+        order = lists_.at(top_).other;
+        const bool top_trainable = is_trainable(top_);
+        std::stable_partition(order.begin(), order.end(), [&](Variable variable) {
+            const WeightRef ref = unpack(variable);
+            return top_trainable && is_trainable(ref.layer) &&
+                   model_.layers[ref.layer].weights[ref.weight].trainable;
+        });
+    } else {
+        order = all_tf_keras(top_);
+    }
+    std::unordered_map<Variable, std::vector<WeightRef>> copies;
+    for (const LayerId id : sorted_) {
+        for (std::uint32_t i = 0; i < model_.layers[id].weights.size(); ++i) {
+            const Variable variable = pack({id, i});
+            if (const Variable first = original(variable); first != variable)
+                copies[first].push_back({id, i});
+        }
+    }
+    std::vector<LegacyEntry> entries;
+    for (const Variable variable : order)
+        entries.push_back({unpack(variable), copies[variable]});
+    return entries;
+}
+
+}  // namespace
+
+std::vector<LegacyEntry> flatten_legacy(const Model& model, LayerId top, layout::Framework framework,
+                                        TrainableFlags flags) {
+    if (top >= model.layers.size()) return {};
+    return Flattener(model, top, framework, flags).flatten();
+}
+
+std::vector<LayerId> legacy_layers(const Model& model, layout::Framework framework) {
+    if (!model.has_layers()) return {};
+    return container_children(model, model.root, framework);
+}
+
+bool has_unknown_weights(const Model& model, LayerId top) {
+    std::unordered_set<LayerId> seen;
+    std::vector<LayerId> pending = {top};
+    while (!pending.empty()) {
+        const LayerId id = pending.back();
+        pending.pop_back();
+        if (id >= model.layers.size() || !seen.insert(id).second) continue;
+        if (!weights_known(model.layers[id])) return true;
+        for (const Edge& edge : model.layers[id].edges)
+            pending.push_back(edge.child);
+    }
+    return false;
+}
+
+}  // namespace ballast
