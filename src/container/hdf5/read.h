@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,7 +61,7 @@ struct Dataset {
     Storage storage;
     std::uint64_t stored_bytes = 0;
     std::string type_name;  ///< for people: "compound", "float32", "string[12]"
-    std::optional<Error> problem;
+    std::shared_ptr<const Error> problem;
 };
 
 class File {
