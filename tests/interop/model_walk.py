@@ -82,8 +82,8 @@ def children(layer):
         if child is not None and hasattr(child, "trainable"):
             found.append(((attribute,), child))
     if hasattr(layer, "cells"):
-        found += [(("cells", str(i)), cell) for i, cell in enumerate(layer.cells)]
-    return sorted(found, key=lambda pair: pair[0])
+        found += [(("cells", cell.name), cell) for cell in layer.cells]
+    return sorted(found, key=lambda pair: pair[0][0])
 
 
 def layer_paths(model):

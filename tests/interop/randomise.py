@@ -2,7 +2,7 @@
 """Gives every weight and statistic of a model its own random values, so that no permutation goes unnoticed."""
 
 import numpy as np
-from model_walk import slots, to_array
+from model_walk import layer_paths, slots, to_array
 
 POSITIVE = ("variance", "stddev", "gamma")
 
@@ -22,3 +22,6 @@ def randomise(model, seed):
             fan_in = max(1, int(np.prod(value.shape[:-1])))
             new = rng.uniform(-1.0, 1.0, value.shape) / np.sqrt(fan_in)
         slot.variable.assign(np.asarray(new).astype(value.dtype))
+    for _, layer in layer_paths(model).values():
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # Normalization computes with copies of its statistics
