@@ -26,7 +26,6 @@ from model_walk import (  # noqa: E402
     layer_paths,
     legacy_entries,
     legacy_order,
-    raw_role,
     record_v3,
     role_of,
     to_array,

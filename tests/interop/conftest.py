@@ -9,6 +9,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def pytest_configure(config):
+    for message in (".*considered legacy.*", ".*__array__ implementation.*", ".*structure of `inputs`.*"):
+        config.addinivalue_line("filterwarnings", f"ignore:{message}")
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory):
     from workshop import Workshop

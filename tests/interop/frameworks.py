@@ -4,7 +4,6 @@
 import gc
 import logging
 import os
-import warnings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
@@ -18,8 +17,6 @@ import tf_keras  # noqa: E402
 
 tf.get_logger().setLevel("ERROR")
 logging.getLogger("absl").setLevel("ERROR")
-warnings.filterwarnings("ignore", message=".*considered legacy.*")
-warnings.filterwarnings("ignore", message=".*structure of `inputs`.*")
 gc.freeze()  # clear_session collects garbage each time; it need not look at the frameworks themselves
 
 BY_NAME = {"keras": keras, "tf_keras": tf_keras}

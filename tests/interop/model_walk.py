@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 
 import numpy as np
-from frameworks import is_keras3, keras, tf_keras
+from frameworks import keras, tf_keras
 
 # Attributes by which built-in layers hold other layers, under the names Keras 3 saves them.
 CHILDREN = ("forward_layer", "backward_layer", "layer", "cell", "query_dense", "key_dense", "value_dense",
