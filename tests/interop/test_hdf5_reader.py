@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our HDF5 reader against h5py: trees, attributes, shapes, types and bytes of random files and of real ones.
+
+BALLAST_H5TREE names the built tests/support/h5tree. BALLAST_RANDOM_FILES sets how many files each kind gets.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from random_h5 import Generator, describe
+
+HERE = Path(__file__).resolve().parent
+COUNT = int(os.environ.get("BALLAST_RANDOM_FILES", "60"))
+# Chunk indexes of layout version 4 are refused as unsupported; everything else must be read.
+LIBVERS = ["earliest", "track_order", "v108", "v110", "latest"]
+NEW_CHUNKS = {"v110", "latest"}
+
+
+def h5tree(paths, folder):
+    tool = os.environ.get("BALLAST_H5TREE")
+    if not tool:
+        pytest.skip("BALLAST_H5TREE is not set")
+    out = subprocess.run([tool, "--data", folder, *paths], capture_output=True, check=True, text=True)
+    assert out.stderr == ""
+    return [json.loads(line) for line in out.stdout.splitlines()]
+
+
+def compare_attributes(ours, theirs, where):
+    ours = sorted(ours, key=lambda a: bytes.fromhex(a["name"]))
+    assert [a["name"] for a in ours] == [a["name"] for a in theirs], where
+    for a, b in zip(ours, theirs):
+        if b["problem"] is None:
+            assert a["problem"] and a["shape"] == b["shape"], (where, a, b)
+        else:
+            assert a == b, where
+
+
+def compare_dataset(ours, theirs, data, where, may_refuse):
+    if theirs is None:
+        assert ours["problem"]["code"] == "unsupported", (where, ours)
+        return
+    dtype, shape, values = theirs
+    assert (ours["dtype"], ours["shape"]) == (dtype, shape), (where, ours, dtype, shape)
+    if "problem" in ours:
+        assert may_refuse and ours["problem"]["code"] == "unsupported", (where, ours)
+        return
+    assert "error" not in ours, (where, ours)
+    assert ours["size"] == len(values), where
+    assert data[ours["data"] : ours["data"] + ours["size"]] == values, where
+
+
+def compare(tree, path, folder, may_refuse):
+    assert "error" not in tree, (path, tree, bytes.fromhex(tree["error"]["message"]))
+    expected = describe(path)
+    data = (Path(folder) / (Path(path).name + ".data")).read_bytes()
+    ours = {o["path"]: o for o in tree["objects"]}
+    assert len(ours) == len(tree["objects"])
+    assert ours.keys() == expected.keys(), path
+    first = {}
+    for object_ in tree["objects"]:
+        where = (str(path), bytes.fromhex(object_["path"]).decode("utf-8", "replace"))
+        theirs = expected[object_["path"]]
+        assert object_["kind"] == theirs["kind"], where
+        if theirs["address"] is not None:  # an alias names the first object met with that header
+            alias = first.setdefault(theirs["address"], object_["path"])
+            assert object_["alias_of"] == (None if alias == object_["path"] else alias), where
+        compare_attributes(object_["attributes"], theirs["attributes"], where)
+        if theirs["kind"] == "dataset":
+            compare_dataset(object_["dataset"], theirs["dataset"], data, where, may_refuse)
+    cycles = sum(e["cycle"] for e in expected.values())
+    assert sum(b"links back" in bytes.fromhex(w) for w in tree["warnings"]) == min(cycles, 20)
+
+
+@pytest.mark.parametrize("libver", LIBVERS)
+def test_random_files(libver, tmp_path):
+    paths = []
+    for seed in range(COUNT):
+        path = tmp_path / f"{libver}-{seed}.h5"
+        Generator(seed * 7919 + LIBVERS.index(libver), path, libver)
+        paths.append(path)
+    trees = h5tree(paths, tmp_path)
+    assert len(trees) == len(paths)
+    for path, tree in zip(paths, trees):
+        compare(tree, path, tmp_path, libver in NEW_CHUNKS)
+
+
+def test_golden_files(tmp_path):
+    paths = sorted((HERE.parent / "golden").glob("*.h5"))
+    assert paths
+    for path, tree in zip(paths, h5tree(paths, tmp_path)):
+        compare(tree, path, tmp_path, False)
+
+
+def test_real_files(tmp_path):
+    zoo = Path(os.environ.get("BALLAST_ZOO", HERE.parent.parent.parent / "shared" / "zoo"))
+    paths = sorted(p for folder in ("keras1", "keras2") for p in (zoo / folder).glob("*") if p.suffix in (".h5", ".hdf5"))
+    if not paths:
+        pytest.skip("no zoo here")
+    for path, tree in zip(paths, h5tree(paths, tmp_path)):
+        compare(tree, path, tmp_path, False)
