@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lifting the Keras 3 layout along a model config: every layer's variables are looked up at the path its
 // class and place give, as Keras itself would.
+#include <algorithm>
 #include <unordered_set>
 
 #include "ballast/error.h"
@@ -14,10 +15,6 @@
 
 namespace ballast::keras_v3 {
 namespace {
-
-std::string join(std::string_view path, std::string_view name) {
-    return path.empty() ? std::string(name) : std::string(path) + "/" + std::string(name);
-}
 
 std::string label(const Layer& layer) {
     return "layer '" + layer.name + "'" + (layer.class_name.empty() ? "" : " (" + layer.class_name + ")");
@@ -42,14 +39,13 @@ public:
             });
         }
         if (!weights_known(layer)) return bind_unknown(group.layer, stored);
-        if (stored.size() != group.keys.size()) throw count_mismatch(layer, group, stored.size());
-        for (std::size_t i = 0; i < group.keys.size(); ++i) {
-            const auto found = std::find_if(stored.begin(), stored.end(), [&](const Variable& variable) {
-                return variable.key == group.keys[i];
+        if (stored.size() != group.variables.size()) throw count_mismatch(layer, group, stored.size());
+        for (const V3Variable& variable : group.variables) {
+            const auto found = std::find_if(stored.begin(), stored.end(), [&](const Variable& candidate) {
+                return candidate.key == variable.key;
             });
-            if (found == stored.end()) throw missing(layer, group, group.keys[i]);
-            layer.weights[i].stored_key = group.keys[i];
-            lifting_.bind(group.layer, i, tensor_of(file_, found->dataset));
+            if (found == stored.end()) throw missing(layer, group, variable.key);
+            bind(variable, tensor_of(file_, found->dataset));
         }
     }
 
@@ -72,6 +68,16 @@ public:
     }
 
 private:
+    void bind(const V3Variable& variable, TensorInfo tensor) {
+        if (!variable.weight) {
+            std::string name = tensor.stored_name;
+            return lifting_.add_loose(std::move(name), std::move(tensor));
+        }
+        Weight& weight = lifting_.model.layers[variable.weight->layer].weights[variable.weight->weight];
+        if (weight.stored_key.empty()) weight.stored_key = variable.key;
+        lifting_.bind(variable.weight->layer, variable.weight->weight, std::move(tensor));
+    }
+
     void bind_unknown(LayerId id, const std::vector<Variable>& stored) {
         lifting_.model.layers[id].weights.clear();
         for (const Variable& variable : stored) {
@@ -83,19 +89,18 @@ private:
     }
 
     Error count_mismatch(const Layer& layer, const V3Group& group, std::size_t stored) const {
-        return Error(ErrorCode::ambiguous_mapping, "the config gives " + label(layer) + " " +
-                                                       std::to_string(group.keys.size()) + " variables at '" +
-                                                       join(group.path, vars_group) + "', the file holds " +
-                                                       std::to_string(stored))
+        return Error(ErrorCode::ambiguous_mapping,
+                     "the config gives " + label(layer) + " " + std::to_string(group.variables.size()) +
+                         " variables at '" + group.vars() + "', the file holds " + std::to_string(stored))
             .in(file_.path())
-            .tensor(join(group.path, vars_group))
+            .tensor(group.vars())
             .hint("check that " + options_.config_path + " describes the model that wrote this file");
     }
     Error missing(const Layer& layer, const V3Group& group, const std::string& key) const {
         return Error(ErrorCode::ambiguous_mapping, "the config gives " + label(layer) + " a variable '" +
                                                        key + "' that the file does not hold")
             .in(file_.path())
-            .tensor(join(join(group.path, vars_group), key))
+            .tensor(group.vars() + "/" + key)
             .hint("check that " + options_.config_path + " describes the model that wrote this file");
     }
 

@@ -32,8 +32,9 @@ std::vector<V3Group> stored_groups(const Model& model) {
     for (LayerId id = 0; id < model.layers.size(); ++id) {
         const Layer& layer = model.layers[id];
         V3Group group{id, layer.stored_key, {}};
-        for (const Weight& weight : layer.weights)
-            group.keys.push_back(weight.stored_key);
+        for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
+            group.variables.push_back({layer.weights[i].stored_key, layer.weights[i].role, WeightRef{id, i}});
+        }
         groups.push_back(std::move(group));
     }
     return groups;
@@ -124,14 +125,16 @@ public:
 
     void write(const V3Group& group) {
         const Layer& layer = model_.layers[group.layer];
-        const std::string path = join(group.path, vars_group);
-        const Builder::Id vars = builder_.groups(builder_.root(), path);
+        const Builder::Id vars = builder_.groups(builder_.root(), group.vars());
         if (!layer.name.empty()) builder_.attribute(vars, "name", layer.name, Builder::Charset::utf8);
-        for (std::size_t i = 0; i < layer.weights.size() && i < group.keys.size(); ++i) {
-            const TensorExpr& value = layer.weights[i].value;
+        for (const V3Variable& variable : group.variables) {
+            const std::string path = group.vars() + "/" + variable.key;
+            if (!variable.weight) throw no_source(layer, path);
+            const WeightRef& ref = *variable.weight;
+            const TensorExpr& value = model_.layers[ref.layer].weights[ref.weight].value;
             if (value.empty()) continue;  // left out by the user
-            dataset(vars, group.keys[i], value);
-            report_written(report_, value, join(path, group.keys[i]), names_[group.layer][i]);
+            dataset(vars, variable.key, value);
+            report_written(report_, value, path, names_[ref.layer][ref.weight]);
         }
     }
 
@@ -148,6 +151,14 @@ public:
     }
 
 private:
+    static Error no_source(const Layer& layer, const std::string& path) {
+        return Error(ErrorCode::ambiguous_mapping, "Keras 3 stores a variable of layer '" + layer.name +
+                                                       "' (" + layer.class_name +
+                                                       ") that the source does not hold")
+            .tensor(path)
+            .hint("load the file in the framework that wrote it and save it there as .weights.h5");
+    }
+
     Builder& builder_;
     const Model& model_;
     Report& report_;

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// convert() and save(): the one path from a file to another.
+#include "ballast/convert.h"
+
+#include "ballast/registry.h"
+#include "convert/pipeline.h"
+#include "convert/transfer.h"
+#include "core/result.h"
+
+namespace ballast {
+namespace {
+
+/// What the save finds at its target. The old archive is opened only for what a format asks of it: an
+/// unreadable one is no obstacle to being replaced.
+Target target_at(const Location& destination) {
+    return Target{destination, {}, nullptr};
+}
+
+/// Decides about an existing destination before any work is done. False = leave it alone.
+bool may_write(const Location& destination, const ConvertOptions& options, Report& report) {
+    if (options.dry_run || !destination.fs->stat(destination.name)) return true;
+    if (options.no_clobber) {
+        report.note("the destination exists and was left as it is");
+        return false;
+    }
+    return true;
+}
+
+WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
+                  Report& report) {
+    check_dtypes(model, format, save);
+    WritePlan plan = format.plan(model, target_at(destination), save, report);
+    report.target = destination.display();
+    report.target_format = format.info().id;
+    report.bytes = plan.tensor_bytes();
+    return plan;
+}
+
+}  // namespace
+
+void save(const Model& model, const Format& format, const Location& destination,
+          const SaveOptions& save_options, const WriteOptions& write, Report& report) {
+    Model copy = model;
+    const WritePlan plan = plan_of(copy, format, destination, save_options, report);
+    execute(plan, destination.fs, write);
+}
+
+Report convert(const Location& source, const Location& destination, const ConvertOptions& options) {
+    Report report;
+    const Format& format = Registry::builtin().for_writing(options.to, destination.name);
+    if (!may_write(destination, options, report)) return report;
+    OpenOptions open_options = options.open;
+    if (options.config) read_config(*options.config, open_options);
+    const auto archive = open(source, open_options);
+    report.source = source.display();
+    report.source_format = archive->format().id;
+    for (const std::string& warning : archive->warnings())
+        report.warn(warning);
+    if (!archive->problems().empty()) throw Error(archive->problems().front());
+    Model model = archive->model();
+    select_values(model, options.include, options.exclude, report);
+    const WritePlan plan = plan_of(model, format, destination, options.save, report);
+    if (!format.info().can.discards) check_losses(report, options.allow_loss);
+    if (!options.dry_run) execute(plan, destination.fs, options.write);
+    return report;
+}
+
+Report convert(const std::filesystem::path& source, const std::filesystem::path& destination,
+               const ConvertOptions& options) {
+    return convert(Location::for_reading(source), Location::for_writing(destination), options);
+}
+
+Result<Report> try_convert(const std::filesystem::path& source, const std::filesystem::path& destination,
+                           const ConvertOptions& options) noexcept {
+    return catching<Report>([&] { return convert(source, destination, options); });
+}
+
+}  // namespace ballast

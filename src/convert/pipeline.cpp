@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a conversion between lifting and lowering, see pipeline.h.
+#include "convert/pipeline.h"
+
+#include <algorithm>
+
+#include "ballast/error.h"
+#include "container/json/json.h"
+#include "convert/transfer.h"
+#include "dialect/reporting.h"
+#include "model/naming.h"
+
+namespace ballast {
+namespace {
+
+/// Whether the bytes begin like a JSON object, blanks and a byte order mark apart.
+bool looks_like_json(const io::Source& source) {
+    std::vector<std::byte> head(static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 64)));
+    source.read_at(0, head);
+    for (const std::byte byte : head) {
+        const char c = static_cast<char>(byte);
+        if (c == '{') return true;
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n') return false;
+    }
+    return false;
+}
+
+Tree parse_json_file(const io::Source& source, const Limits& limits) {
+    if (source.size() > limits.json_bytes) {
+        throw Error(ErrorCode::limit_exceeded, "the JSON is larger than the limit json_bytes")
+            .in(source.path());
+    }
+    std::string text(static_cast<std::size_t>(source.size()), '\0');
+    source.read_at(0, std::as_writable_bytes(std::span(text)));
+    return json::parse(text, limits, source.path());
+}
+
+bool matches(const TensorExpr& value, const std::string& name, const std::string& glob) {
+    if (glob_match(glob, name)) return true;
+    return value.is_identity() &&
+           (glob_match(glob, value.source()->stored_name) || glob_match(glob, value.source()->name));
+}
+
+/// Which places a list of globs names; every glob must name one.
+std::vector<bool> matched_by(const std::vector<ValuePlace>& places, const std::vector<std::string>& globs) {
+    std::vector<bool> matched(places.size());
+    for (const std::string& glob : globs) {
+        bool any = false;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            if (!matches(*places[i].value, places[i].name, glob)) continue;
+            matched[i] = true;
+            any = true;
+        }
+        if (!any) {
+            throw Error(ErrorCode::name_not_found, "no tensor matches '" + glob + "'")
+                .hint("list the names with `ballast inspect`; `*` stops at '/', `**` does not");
+        }
+    }
+    return matched;
+}
+
+bool allowed(const std::vector<std::string>& kinds, std::string_view kind) {
+    return std::any_of(kinds.begin(), kinds.end(),
+                       [&](const std::string& k) { return k == kind || k == "all"; });
+}
+
+}  // namespace
+
+void read_config(const std::filesystem::path& path, OpenOptions& options) {
+    const Location location = Location::for_reading(path);
+    options.config_path = path.string();
+    if (location.kind == Location::Kind::file) {
+        const auto source = location.fs->open(location.name);
+        if (looks_like_json(*source)) {
+            options.config = parse_json_file(*source, options.limits);
+            return;
+        }
+    }
+    OpenOptions plain;
+    plain.limits = options.limits;
+    const auto archive = open(location, plain);
+    options.config = archive->model().config;
+    if (options.config.is_null()) {
+        throw Error(ErrorCode::needs_config, "the file given as --config holds no architecture")
+            .in(path.string())
+            .hint("give a JSON file written by model.to_json(), or a whole-model .h5");
+    }
+}
+
+std::vector<ValuePlace> value_places(Model& model) {
+    std::vector<ValuePlace> places;
+    if (model.has_layers()) {
+        auto names = canonical_weight_names(model);
+        for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
+            auto& weights = model.layers[layer].weights;
+            for (std::size_t i = 0; i < weights.size(); ++i) {
+                if (!weights[i].value.empty())
+                    places.push_back({std::move(names[layer][i]), &weights[i].value});
+            }
+        }
+    }
+    if (model.optimizer) {
+        for (OptimizerVariable& variable : model.optimizer->variables) {
+            const bool named = variable.value.is_identity();
+            if (!variable.value.empty()) {
+                places.push_back({named ? variable.value.source()->name : "optimizer/" + variable.stored_key,
+                                  &variable.value});
+            }
+        }
+    }
+    for (LooseTensor& tensor : model.loose) {
+        if (!tensor.value.empty()) places.push_back({tensor.name, &tensor.value});
+    }
+    return places;
+}
+
+void select_values(Model& model, const std::vector<std::string>& include,
+                   const std::vector<std::string>& exclude, Report& report) {
+    if (include.empty() && exclude.empty()) return;
+    const std::vector<ValuePlace> places = value_places(model);
+    const std::vector<bool> wanted = matched_by(places, include);
+    const std::vector<bool> unwanted = matched_by(places, exclude);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        if ((include.empty() || wanted[i]) && !unwanted[i]) continue;
+        report.add(ReportEntry::Kind::skipped, source_name(*places[i].value), {}, "left out as asked");
+        *places[i].value = TensorExpr();
+    }
+}
+
+void check_dtypes(Model& model, const Format& format, const SaveOptions& options) {
+    const auto flavors = format.info().flavors;
+    const auto flavor = std::find_if(flavors.begin(), flavors.end(), [&](const Flavor& candidate) {
+        return options.flavor.empty() || candidate.name == options.flavor;
+    });
+    if (flavor == flavors.end()) {
+        if (options.flavor.empty()) return;
+        throw Error(ErrorCode::unsupported, "the format " + std::string(format.info().id) +
+                                                " has no flavour '" + options.flavor +
+                                                "' that can be written")
+            .hint(flavors.empty() ? "leave --flavor out" : "flavours: " + std::string(flavors.front().name));
+    }
+    for (const ValuePlace& place : value_places(model)) {
+        const DType dtype = place.value->dtype();
+        if (std::find(flavor->dtypes.begin(), flavor->dtypes.end(), dtype) != flavor->dtypes.end()) continue;
+        throw Error(ErrorCode::unsupported_dtype, "the format " + std::string(format.info().id) +
+                                                      " does not hold " + std::string(to_string(dtype)))
+            .tensor(source_name(*place.value))
+            .hint("leave it out with --exclude, or choose another target format");
+    }
+}
+
+void check_losses(const Report& report, const std::vector<std::string>& kinds) {
+    if (!report.has_loss()) return;
+    std::size_t lost = 0;
+    const ReportEntry* first = nullptr;
+    for (const ReportEntry& entry : report.entries()) {
+        const bool precision = entry.kind == ReportEntry::Kind::cast;
+        if (!entry.loss || allowed(kinds, precision ? "precision" : "weights")) continue;
+        if (lost++ == 0) first = &entry;
+    }
+    if (!first) return;
+    throw Error(ErrorCode::lossy, std::to_string(lost) + (lost == 1 ? " tensor" : " tensors") +
+                                      " would be lost: " + first->text)
+        .tensor(first->from)
+        .hint("convert to safetensors, which holds everything; or accept the loss with --allow-loss weights");
+}
+
+void write_text(const Location& destination, std::string_view text, const WriteOptions& options) {
+    const auto bytes = std::as_bytes(std::span(text));
+    WritePlan plan;
+    plan.commit = destination.name;
+    PlannedFile& file = plan.files.emplace_back();
+    file.name = destination.name;
+    file.size = bytes.size();
+    file.pieces.push_back({0, FixedBytes{{bytes.begin(), bytes.end()}}});
+    execute(plan, destination.fs, options);
+}
+
+}  // namespace ballast

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a conversion that stand between lifting and lowering. Pure functions on the model; one thread.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/convert.h"
+#include "ballast/format.h"
+#include "ballast/model.h"
+#include "ballast/report.h"
+
+namespace ballast {
+
+/// The architecture in a JSON file (model.to_json()), or in any file that holds one. Sets options.config and
+/// its path. Errors: needs_config when the file holds none, else as of open().
+void read_config(const std::filesystem::path& path, OpenOptions& options);
+
+/// Every place of the model that holds a value, with the canonical name it has.
+struct ValuePlace {
+    std::string name;
+    TensorExpr* value;
+};
+std::vector<ValuePlace> value_places(Model& model);
+
+/// Empties the values that the globs leave out, with a `skipped` entry each. A glob matches the stored or the
+/// canonical name of a tensor; one that matches nothing is name_not_found.
+void select_values(Model& model, const std::vector<std::string>& include,
+                   const std::vector<std::string>& exclude, Report& report);
+
+/// Throws unsupported_dtype when the format's flavour cannot hold a weight's type.
+void check_dtypes(Model& model, const Format& format, const SaveOptions& options);
+
+/// Throws lossy when the report says that something is lost and it is not allowed ("weights", "assets",
+/// "precision", "all").
+void check_losses(const Report& report, const std::vector<std::string>& allowed);
+
+/// Writes a small file of our own (a report) as every other: atomically.
+void write_text(const Location& destination, std::string_view text, const WriteOptions& options);
+
+}  // namespace ballast

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the subcommands share: exit codes, the terminal, signals, messages. The tool is single-threaded apart
+// from the library's own workers.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "ballast/ballast.h"
+
+namespace ballast::tool {
+
+/// Exit codes (DESIGN §10).
+enum Exit : int {
+    exit_ok = 0,
+    exit_differs = 1,
+    exit_usage = 2,
+    exit_unreadable = 3,
+    exit_damaged = 4,
+    exit_output = 5,
+    exit_refused = 6,
+    exit_internal = 70,
+};
+
+/// The exit code for an error; after a signal 128 + its number.
+int exit_code_of(const Error& error);
+
+/// Prints "ballast: …" and the hint to stderr.
+void print_error(const Error& error);
+/// Prints "ballast: warning: …" to stderr.
+void print_warning(std::string_view text);
+
+/// A subcommand registers its options and gets its body called after parsing; the body returns the exit code.
+using Body = std::function<int()>;
+struct Command {
+    CLI::App* app = nullptr;
+    Body body;
+};
+Command add_inspect(CLI::App& app);
+Command add_convert(CLI::App& app);
+Command add_formats(CLI::App& app);
+
+/// Catches SIGINT and SIGTERM: the first sets a flag that interrupted() reports, a second one kills at once.
+void catch_signals();
+bool interrupted();
+/// The caught signal's number, 0 when none.
+int caught_signal();
+
+bool stderr_is_terminal();
+bool stdin_is_terminal();
+
+/// Asks on the terminal whether to replace `path`: y or n; end of input counts as n.
+bool ask_overwrite(const std::string& path);
+
+/// A bar on stderr, drawn at most ten times a second; nothing when stderr is no terminal.
+class ProgressBar {
+public:
+    explicit ProgressBar(bool enabled);
+    ~ProgressBar();
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+    void update(const Progress& progress);
+    void clear();
+
+private:
+    bool enabled_;
+    bool drawn_ = false;
+    long long last_ms_ = 0;
+};
+
+}  // namespace ballast::tool

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// ballast convert: one file (or several, into a folder) into another format.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+
+#include "cli.h"
+#include "container/json/json.h"
+#include "convert/pipeline.h"
+#include "core/text.h"
+
+namespace ballast::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+    std::vector<std::string> paths;  ///< sources, then the destination
+    std::string from, config, report, names = "canonical";
+    ConvertOptions convert;
+    bool force = false, no_fsync = false, quiet = false, without_optimizer = false;
+};
+
+/// The file a source becomes in a folder: its name with the target's suffix for its own.
+fs::path name_in_folder(const fs::path& folder, const fs::path& source, const FormatInfo& format) {
+    std::string name = source.filename().string();
+    std::string_view longest;
+    for (const FormatInfo* info : Registry::builtin().infos()) {
+        for (const std::string_view extension : info->extensions) {
+            if (name.ends_with(extension) && extension.size() > longest.size() &&
+                extension.size() < name.size())
+                longest = extension;
+        }
+    }
+    name.resize(name.size() - longest.size());
+    return folder /
+           (name + (format.extensions.empty() ? std::string() : std::string(format.extensions.front())));
+}
+
+bool is_folder(const std::string& path) {
+    return path.ends_with('/') || fs::is_directory(fs::path(path));
+}
+
+/// Pairs of source and destination. Errors are usage errors.
+std::vector<std::pair<std::string, fs::path>> jobs_of(const Options& options) {
+    if (options.paths.size() < 2) {
+        throw Error(ErrorCode::invalid_argument, "convert needs a source and a destination")
+            .hint("ballast convert SRC DST");
+    }
+    const std::string& destination = options.paths.back();
+    const std::vector<std::string> sources(options.paths.begin(), options.paths.end() - 1);
+    if (!is_folder(destination)) {
+        if (sources.size() == 1) return {{sources.front(), fs::path(destination)}};
+        throw Error(ErrorCode::invalid_argument, "several sources need a folder as destination")
+            .in(destination);
+    }
+    if (options.convert.to.empty()) {
+        throw Error(ErrorCode::invalid_argument, "the destination is a folder, which does not tell a format")
+            .in(destination)
+            .hint("add --to with one of the ids `ballast formats` lists");
+    }
+    const FormatInfo& format = Registry::builtin().find(options.convert.to).info();
+    std::vector<std::pair<std::string, fs::path>> jobs;
+    std::map<fs::path, std::string> taken;
+    for (const std::string& source : sources) {
+        const fs::path target = name_in_folder(destination, source, format);
+        const auto [other, fresh] = taken.emplace(target, source);
+        if (!fresh) {
+            throw Error(ErrorCode::invalid_argument,
+                        "'" + other->second + "' and '" + source + "' would both become " + target.string())
+                .hint("convert them one by one, under different names");
+        }
+        jobs.emplace_back(source, target);
+    }
+    return jobs;
+}
+
+/// The command that would settle a refusal, with this call's own words.
+std::string retry_with(const std::string& source, const fs::path& destination, std::string_view extra) {
+    return "ballast convert " + source + " " + destination.string() + " " + std::string(extra);
+}
+
+void add_retry(Error& error, const std::string& source, const fs::path& destination) {
+    std::string_view extra;
+    switch (error.code()) {
+        case ErrorCode::needs_config:
+            extra = "--config MODEL.json";
+            break;
+        case ErrorCode::lossy:
+            extra = "--allow-loss weights";
+            break;
+        case ErrorCode::exists:
+            extra = "--overwrite";
+            break;
+        default:
+            return;
+    }
+    const std::string hint = error.hint();
+    Error retried(error.code(), error.message());
+    if (!error.path().empty()) retried.in(error.path());
+    if (!error.tensor().empty()) retried.tensor(error.tensor());
+    if (error.offset()) retried.at(*error.offset());
+    retried.hint((hint.empty() ? "" : hint + "; ") + "try: " + retry_with(source, destination, extra));
+    error = retried;
+}
+
+Location destination_of(const fs::path& path) {
+    try {
+        return Location::for_writing(path);
+    } catch (Error& error) {
+        if (error.code() != ErrorCode::not_found) throw;
+        throw Error(ErrorCode::write_failed, error.message())
+            .in(error.path())
+            .hint("create the folder first");
+    }
+}
+
+void write_report(const std::string& path, const std::vector<Report>& reports) {
+    Tree document = reports.size() == 1 ? reports.front().to_tree() : Tree::object();
+    if (reports.size() != 1) {
+        document.set("schema", 1);
+        Tree& list = document.set("conversions", Tree::array());
+        for (const Report& report : reports)
+            list.push_back(report.to_tree());
+    }
+    const std::string text = json::write(document, 1) + "\n";
+    WriteOptions write;
+    write.overwrite = Overwrite::allow;  // a report is named by the user for this very run
+    write_text(destination_of(path), text, write);
+}
+
+void print_reasons(const Report& report) {
+    // One line a reason: two hundred dropped optimizer variables share theirs.
+    std::map<std::string, std::size_t> reasons;
+    for (const ReportEntry& entry : report.entries()) {
+        using Kind = ReportEntry::Kind;
+        if (entry.kind == Kind::warning) print_warning(entry.text);
+        if (entry.kind == Kind::note) std::fprintf(stderr, "note: %s\n", escape(entry.text).c_str());
+        if (entry.kind == Kind::dropped || entry.kind == Kind::skipped)
+            ++reasons[std::string(to_string(entry.kind)) + ": " + entry.text];
+    }
+    for (const auto& [reason, count] : reasons) {
+        std::fprintf(stderr, "%zu %s\n", count, escape(reason).c_str());
+    }
+}
+
+void print_closing(const Report& report, const Options& options) {
+    if (options.quiet) return;
+    print_reasons(report);
+    if (report.target.empty()) {
+        std::fprintf(stderr, "nothing written\n");
+        return;
+    }
+    std::fprintf(stderr, "%s %s (%s) -> %s (%s): %s, %s\n",
+                 options.convert.dry_run ? "would convert" : "converted", escape(report.source).c_str(),
+                 report.source_format.c_str(), escape(report.target).c_str(), report.target_format.c_str(),
+                 report.summary().c_str(), human_size(report.bytes).c_str());
+}
+
+int run(Options& options) {
+    ConvertOptions& convert_options = options.convert;
+    ProgressBar bar(!options.quiet);
+    convert_options.open.format = options.from;
+    if (!options.config.empty()) convert_options.config = options.config;
+    convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
+    convert_options.save.include_optimizer = !options.without_optimizer;
+    convert_options.write.durable = !options.no_fsync;
+    convert_options.write.overwrite = options.force         ? Overwrite::allow
+                                      : stdin_is_terminal() ? Overwrite::ask
+                                                            : Overwrite::refuse;
+    convert_options.write.ask = ask_overwrite;
+    convert_options.write.progress = [&bar](const Progress& progress) { bar.update(progress); };
+    convert_options.write.cancel = interrupted;
+    std::vector<Report> reports;
+    for (const auto& [source, destination] : jobs_of(options)) {
+        try {
+            reports.push_back(
+                convert(Location::for_reading(source), destination_of(destination), convert_options));
+        } catch (Error& error) {
+            bar.clear();
+            add_retry(error, source, destination);
+            throw;
+        }
+        bar.clear();
+        print_closing(reports.back(), options);
+    }
+    if (!options.report.empty()) write_report(options.report, reports);
+    return exit_ok;
+}
+
+void add_what(CLI::App& command, Options& options) {
+    command.add_option("PATH", options.paths, "SRC… DST: the sources, then the destination")
+        ->required()
+        ->expected(2, -1);
+    command.add_option("--to,--save-format", options.convert.to,
+                       "Target format (see `ballast formats`); else DST's suffix tells");
+    command.add_option("--from", options.from, "Source format, when its content does not tell");
+    command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
+    command.add_option("--config", options.config,
+                       "The architecture: a model.to_json() file, or any file that holds one");
+    command
+        .add_option("--include", options.convert.include,
+                    "Only tensors whose name matches the glob (repeatable)")
+        ->allow_extra_args(false);
+    command
+        .add_option("--exclude", options.convert.exclude,
+                    "No tensors whose name matches the glob (repeatable)")
+        ->allow_extra_args(false);
+    command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
+    command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format");
+    command.add_option("--names", options.names, "Names in formats without layers")
+        ->check(CLI::IsMember({"canonical", "stored"}));
+}
+
+void add_how(CLI::App& command, Options& options) {
+    auto* force = command.add_flag("-f,--overwrite", options.force, "Replace an existing destination");
+    command
+        .add_flag("--no-clobber", options.convert.no_clobber,
+                  "Leave an existing destination alone, with success")
+        ->excludes(force);
+    command.add_flag("--no-fsync", options.no_fsync,
+                     "Do not wait for the disk: faster, still atomic, not safe from power loss");
+    command.add_flag("--dry-run", options.convert.dry_run, "Do everything but write");
+    command.add_option("--report", options.report, "Write what happened to each tensor as JSON");
+    command
+        .add_option("--allow-loss", options.convert.allow_loss,
+                    "Accept a loss: weights, assets, precision, all")
+        ->check(CLI::IsMember({"weights", "assets", "precision", "all"}))
+        ->allow_extra_args(false);
+    command
+        .add_option("-j,--jobs", options.convert.write.threads,
+                    "Threads (default: one a processor, at most 8)")
+        ->check(CLI::Range(1u, 256u));
+    command.add_flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
+}
+
+}  // namespace
+
+Command add_convert(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command =
+        app.add_subcommand("convert", "Converts a file into another format, or several into a folder");
+    add_what(*command, *options);
+    add_how(*command, *options);
+    return {command, [options] { return run(*options); }};
+}
+
+}  // namespace ballast::tool

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// ballast formats: every format Ballast knows, from the descriptors of the plugins.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "cli.h"
+#include "container/json/json.h"
+
+namespace ballast::tool {
+namespace {
+
+bool built_in(const FormatInfo& info) {
+    const auto formats = Registry::builtin().formats();
+    return std::any_of(formats.begin(), formats.end(),
+                       [&](const Format* format) { return &format->info() == &info; });
+}
+
+std::string joined(std::span<const std::string_view> words) {
+    std::string text;
+    for (const std::string_view word : words)
+        text += (text.empty() ? "" : " ") + std::string(word);
+    return text;
+}
+
+Tree tree_of(const FormatInfo& info) {
+    const auto list = [](std::span<const std::string_view> words) {
+        Tree items = Tree::array();
+        for (const std::string_view word : words)
+            items.push_back(word);
+        return items;
+    };
+    Tree row = Tree::object();
+    row.set("id", info.id);
+    row.set("title", info.title);
+    row.set("aliases", list(info.aliases));
+    row.set("extensions", list(info.extensions));
+    row.set("read", info.can.read);
+    row.set("write", info.can.write);
+    row.set("built_in", built_in(info));
+    Tree& flavors = row.set("flavors", Tree::array());
+    for (const Flavor& flavor : info.flavors) {
+        Tree& entry = flavors.push_back(Tree::object());
+        entry.set("name", flavor.name);
+        Tree& dtypes = entry.set("dtypes", Tree::array());
+        for (const DType dtype : flavor.dtypes)
+            dtypes.push_back(to_string(dtype));
+    }
+    return row;
+}
+
+int run(bool as_json) {
+    if (as_json) {
+        Tree document = Tree::object();
+        document.set("schema", 1);
+        Tree& list = document.set("formats", Tree::array());
+        for (const FormatInfo* info : Registry::builtin().infos())
+            list.push_back(tree_of(*info));
+        fmt::print("{}\n", json::write(document, 1));
+        return exit_ok;
+    }
+    fmt::print("{:<13} {:<6} {:<22} {:<12} {}\n", "format", "", "suffixes", "also called", "");
+    for (const FormatInfo* info : Registry::builtin().infos()) {
+        const std::string ways = std::string(info->can.read ? "r" : "-") + (info->can.write ? "w" : "-");
+        fmt::print("{:<13} {:<6} {:<22} {:<12} {}{}\n", info->id, ways, joined(info->extensions),
+                   joined(info->aliases), info->title, built_in(*info) ? "" : " (left out of this build)");
+    }
+    return exit_ok;
+}
+
+}  // namespace
+
+Command add_formats(CLI::App& app) {
+    auto as_json = std::make_shared<bool>(false);
+    CLI::App* command =
+        app.add_subcommand("formats", "Lists the formats, their suffixes and what can be done with them");
+    command->add_flag("--json", *as_json, "One JSON document with \"schema\": 1 on standard output");
+    return {command, [as_json] { return run(*as_json); }};
+}
+
+}  // namespace ballast::tool

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tool `ballast`: parsing the command line and dispatching to subcommands.
+#include <algorithm>
+#include <array>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "cli.h"
+
+namespace {
+
+using namespace ballast;
+
+/// `ballast FILE` is `ballast inspect FILE`: a first word that is no subcommand and no option names a file.
+std::vector<std::string> with_command(int argc, char** argv, const CLI::App& app) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.empty() || words.front().empty() || words.front().front() == '-') return words;
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
+        return command->check_name(words.front());
+    });
+    if (!known) words.insert(words.begin(), "inspect");
+    return words;
+}
+
+int run(const std::vector<tool::Command>& commands) {
+    for (const tool::Command& command : commands) {
+        if (command.app->parsed()) return command.body();
+    }
+    return tool::exit_usage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{"Reads, writes, converts and migrates Keras and TensorFlow weights and models.", "ballast"};
+    app.set_version_flag("--version", std::string("ballast ") + version());
+    app.require_subcommand(1);
+    app.footer("`ballast FILE` is `ballast inspect FILE`.");
+    const std::vector<tool::Command> commands = {tool::add_inspect(app), tool::add_convert(app),
+                                                 tool::add_formats(app)};
+    try {
+        std::vector<std::string> words = with_command(argc, argv, app);
+        std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
+        app.parse(words);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? tool::exit_ok : tool::exit_usage;
+    }
+    tool::catch_signals();
+    try {
+        return run(commands);
+    } catch (const Error& error) {
+        tool::print_error(error);
+        return tool::exit_code_of(error);
+    } catch (const std::bad_alloc&) {
+        tool::print_error(Error(ErrorCode::out_of_memory, "not enough memory"));
+        return tool::exit_internal;
+    } catch (const std::exception& error) {
+        tool::print_error(Error(ErrorCode::internal, error.what()));
+        return tool::exit_internal;
+    }
+}
