@@ -34,6 +34,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ballast/tree.h"
+
 namespace ballast::layout {
 
 /// Which code base wrote (or will read) a file. Keras 1 and 2, tf.keras and tf_keras are all `tf_keras`.
@@ -47,16 +49,18 @@ struct FrameworkSet {
 
 /// One variable a layer object owns itself (not through a sub-layer).
 struct OwnWeight {
-    std::string_view role;   ///< the variable's name in Keras 3 ("kernel", "moving_mean", ...)
+    std::string_view role;                    ///< its name in Keras 3: "kernel", "moving_mean", …
+    std::array<std::string_view, 2> name;     ///< its name in each framework ("depthwise_kernel" in tf_keras)
+    std::array<std::string_view, 2> tf_edge;  ///< its attribute in a TF checkpoint's object graph
     std::string_view dtype;  ///< empty: the layer's variable dtype; else a fixed one ("int64")
     std::string_view key;    ///< v3 dataset name; empty: its ordinal among the own weights
-    /// Attribute in a TF checkpoint's object graph, by framework.
-    std::array<std::string_view, 2> tf_attribute;
-    /// Same variable as that of a sub-layer ("layer/kernel"); several: whichever the sub-layer has.
-    /// v3 files hold it twice, legacy files once (at its first position).
+    /// Same variable as that of a sub-layer ("layer/kernel"; several: whichever the sub-layer has). v3 files
+    /// hold it twice; legacy files once, at its first position.
     std::span<const std::string_view> same_as;
-    std::int8_t rank = -1;  ///< number of dimensions; -1 when it depends on the config or the input
-    bool trainable = true;  ///< as created; `trainable: false` in a config does not change this
+    std::int8_t rank = -1;       ///< number of dimensions; -1: depends on the config or the input
+    std::uint8_t gates = 0;      ///< recurrent cells: last dimension in units (LSTM kernel 4); else 0
+    bool trainable = true;       ///< by nature; a frozen layer's kernel still is
+    FrameworkSet not_in_legacy;  ///< frameworks whose legacy .h5 leave it out
 };
 
 struct ClassLayout;
@@ -64,28 +68,38 @@ struct Variant;
 
 /// One sub-layer of a layer.
 struct Child {
-    std::string_view attribute;  ///< Keras 3 attribute = canonical path component ("query_dense")
-    std::array<std::string_view, 2>
-        stored;                     ///< v3 path component by framework; empty: not stored by that one
-    std::string_view config_key;    ///< key of the nested node in the layer's config; empty if fixed
-    std::string_view fallback_key;  ///< key to use when config_key is missing or null; may be empty
+    std::string_view attribute;  ///< Keras 3 attribute, the canonical path component ("query_dense")
+    std::array<std::string_view, 2> stored;   ///< v3 path component by framework ("_query_dense" in tf_keras)
+    std::array<std::string_view, 2> tf_edge;  ///< edge in a TF checkpoint's object graph
+    std::string_view config_key;              ///< key of its node in the parent's config; empty if fixed
+    std::string_view fallback_key;            ///< key to use when config_key is missing or null; may be empty
     const ClassLayout* fixed_class = nullptr;  ///< set when the parent decides the class (LSTM -> LSTMCell)
     const Variant* fixed_variant = nullptr;    ///< set together with fixed_class
-    std::array<std::string_view, 2> tf_attribute;  ///< edge in a TF checkpoint's object graph, by framework
-    bool each = false;                             ///< container: a list of nodes
+    std::string_view layer_name;               ///< of a fixed one: its name in legacy weight names ("query")
+    bool each = false;                         ///< container: a list of nodes
 
     constexpr std::string_view path(Framework framework) const {
         return stored[static_cast<std::size_t>(framework)];
     }
 };
 
-enum class Test : std::uint8_t { truthy, falsy, null, not_null, equals, not_equals };
+/// `quantized`: the dtype policy has this mode ("int8"); `not_quantized`: it has none.
+enum class Test : std::uint8_t {
+    truthy,
+    falsy,
+    null,
+    not_null,
+    equals,
+    not_equals,
+    quantized,
+    not_quantized
+};
 
 /// One test on one config key. A missing key counts as the class default.
 struct Condition {
     std::string_view key;
     Test test = Test::truthy;
-    std::string_view value;  ///< for equals / not_equals: text of a JSON string or number
+    std::string_view value;  ///< for (not_)equals: text of a JSON string or number; "a|b*": a, or b…
 };
 
 /// One arrangement of a class's variables and sub-layers.
@@ -116,31 +130,34 @@ struct Default {
     ConfigValue value;
 };
 
+/// One built-in class. A model (Functional, Sequential, Model) has one variant with the container `layers`.
 struct ClassLayout {
     std::string_view name;  ///< Keras 3 class name where both exist
     std::string_view key;   ///< snake_case(name): the v3 container key, without number
     Kind kind = Kind::layer;
     FrameworkSet frameworks;
-    std::uint8_t gates =
-        0;  ///< recurrent cells: width of the kernel in units (LSTM 4, GRU 3, SimpleRNN 1); else 0
-    std::span<const Default> defaults;
-    std::span<const Variant> variants;  ///< empty for `model`: the variables are those of its layers
+    std::span<const Default> defaults;  ///< what a missing config key means
+    std::span<const Variant> variants;  ///< one variant without variables for a class that owns none
 };
 
-/// The class of that name or alias; null for an unknown (custom, or excluded) class.
+/// The class of that name or alias ("Convolution2D"); null for an unknown (custom, or excluded) class.
 /// A registered name ("Custom>X", "Package>Name") is never a built-in.
 const ClassLayout* find_class(std::string_view class_name);
 
 /// Every class whose v3 container key (without _<number>) is `key`. Empty: a custom class.
 std::vector<const ClassLayout*> classes_with_key(std::string_view key);
 
-/// All classes, sorted by name; for tests and `--help`.
+/// All classes, sorted by name.
 std::span<const ClassLayout> all_classes();
 
+/// Asked for config keys; a key with dots ("dtype.config.mode") is a path into nested objects.
 using ConfigLookup = std::function<ConfigValue(std::string_view key)>;
+ConfigValue config_value(const Tree& config, std::string_view key);
 
-/// The one variant whose conditions hold, or null when the framework has no such class or variant.
+/// The one variant whose conditions hold, or null when the framework has no such class or variant. A missing
+/// key has its default; without any config (a null Tree) only a class with a single variant has an answer.
 const Variant* choose_variant(const ClassLayout& layout, const ConfigLookup& config, Framework framework);
+const Variant* choose_variant(const ClassLayout& layout, const Tree& config, Framework framework);
 
 enum class Order : std::uint8_t { save = 0, legacy = 1 };
 
@@ -148,10 +165,19 @@ enum class Order : std::uint8_t { save = 0, legacy = 1 };
 /// flattening a layer for a legacy .h5 (docs/layouts.md gives the whole rule).
 std::span<const std::uint8_t> child_order(const Variant& variant, Order order, Framework framework);
 
-/// The roles of `shapes.size()` variables found in stored order at a v3 key that names `layout`, when every
-/// variant that fits by count and rank agrees on them; else nothing (3 variables of batch_normalization may
-/// lack gamma or beta). Variants with keyed datasets (idf_weights) never fit.
+/// The sub-layer that is stored as `path` below a layer of this class ("cell"); null when there is none.
+/// When `fixed_class` is set it holds for every variant; `fixed_variant` then belongs to one of them.
+const Child* find_child(const ClassLayout& layout, std::string_view path, Framework framework);
+
+/// Flattening a nested model for a legacy .h5: are its own variables behind those of its layers?
+bool model_weights_come_last(Framework framework);
+
+/// Dimensions, outermost first.
 using Shape = std::span<const std::uint64_t>;
+
+/// The roles of the variables found in stored order at a v3 key that names `layout`, when every variant that
+/// fits by count and rank agrees on them; else nothing (3 variables of batch_normalization may lack gamma or
+/// beta). Variants with keyed datasets (idf_weights) never fit.
 std::optional<std::vector<std::string_view>> roles_for(const ClassLayout& layout,
                                                        std::span<const Shape> shapes, Framework framework);
 
@@ -160,15 +186,19 @@ struct Candidate {
     const ClassLayout* layout = nullptr;
     const Variant* variant = nullptr;
 };
-
-/// Built-in layer classes whose flattened legacy weights (own and fixed sub-layers') carry exactly these role
-/// names in this order, with fitting ranks and gate widths. More than one candidate is normal (Conv2D and
-/// Conv2DTranspose): the caller must then ask, never pick.
 struct NamedShape {
     std::string_view role;  ///< last part of the weight name without ":0"
     Shape shape;
 };
+
+/// Built-in layer classes whose flattened legacy weights (own, then those of fixed sub-layers) have exactly
+/// these names in this order, with fitting ranks and gate widths. Several candidates are normal (Conv2D and
+/// Conv2DTranspose): the caller must then ask, never pick. Cells and abstract wrappers are no candidates.
 std::vector<Candidate> candidates_for(std::span<const NamedShape> weights, Framework framework);
+
+/// The role a Keras 1 variable name stands for ("W" -> "kernel", "running_std" -> "moving_variance"); other
+/// names come back as they are.
+std::string_view role_of_old_name(std::string_view name);
 
 /// A Python class name as a v3 container key. The two differ on private and parametrised names only.
 std::string snake_case(std::string_view class_name, Framework framework = Framework::keras3);
