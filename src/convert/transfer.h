@@ -9,8 +9,9 @@
 
 #include <array>
 #include <cstdint>
-
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "ballast/io.h"
 #include "ballast/options.h"
@@ -25,6 +26,8 @@ inline constexpr std::size_t route_count = 6;
 struct TransferStats {
     std::array<std::uint64_t, route_count> bytes{};
     std::uint64_t written = 0;
+    std::vector<std::string>
+        not_removed;  ///< members of the old set that are still there although the save succeeded
 };
 
 /// Carries out the plan in `fs`. Errors: exists, symlink_refused, not_atomic, write_failed, no_space,

@@ -44,6 +44,7 @@ ErrorCode writing_code(int error_number) {
 
 ErrorCode code_for(Action action, int error_number) {
     if (action == Action::read) return ErrorCode::read_failed;
+    if (action == Action::remove && error_number == ENOENT) return ErrorCode::not_found;
     return is_reading(action) ? reading_code(error_number) : writing_code(error_number);
 }
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// The protocol that leaves the old state or the new one, never something between.
+#include "convert/publish.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "ballast/error.h"
+#include "io/names.h"
+
+namespace ballast {
+namespace {
+
+Error taken(const std::string& path) {
+    return Error(ErrorCode::exists, "the destination exists")
+        .in(path)
+        .hint("allow overwriting or choose another name");
+}
+
+}  // namespace
+
+Publication::Publication(std::shared_ptr<io::Fs> fs, const WriteOptions& options, std::string commit)
+    : fs_(std::move(fs)), options_(options), commit_(std::move(commit)) {
+    decide();
+}
+
+Publication::~Publication() {
+    if (!committed_) discard();
+}
+
+void Publication::decide() {
+    old_ = fs_->stat(commit_);
+    const std::string path = fs_->display(commit_);
+    if (!old_) {
+        if (options_.overwrite == Overwrite::allow) replace_ = io::Replace::always;
+        return;
+    }
+    if (old_->kind == io::FileKind::symlink)
+        throw Error(ErrorCode::symlink_refused, "the destination is a symbolic link")
+            .in(path)
+            .hint("give the name of the file the link points at");
+    if (old_->kind != io::FileKind::regular)
+        throw Error(ErrorCode::not_a_file, old_->kind == io::FileKind::directory
+                                               ? "the destination is a directory"
+                                               : "the destination is not a regular file")
+            .in(path)
+            .hint("give the name of a file");
+    if (options_.overwrite == Overwrite::refuse) throw taken(path);
+    if (!fs_->traits().atomic_rename && !options_.allow_nonatomic)
+        throw Error(ErrorCode::not_atomic, "the file system cannot replace a file in one step")
+            .in(path)
+            .hint("choose a new name, or allow replacing in several steps");
+    if (options_.overwrite == Overwrite::ask && !(options_.ask && options_.ask(path))) throw taken(path);
+    replace_ = io::Replace::always;
+}
+
+std::size_t Publication::add(const std::string& name) {
+    for (const Member& member : members_)
+        if (member.name == name)
+            throw Error(ErrorCode::internal, "a plan names a file twice").in(fs_->display(name));
+    if (name != commit_ && fs_->stat(name)) throw taken(fs_->display(name));
+    fs_->remove_stale_temporaries(name);
+    members_.push_back({name, fs_->create_temporary(name)});
+    keep_mode(*members_.back().file);
+    return members_.size() - 1;
+}
+
+/// What replaces a private file is private from its first byte on; that holds for all members of a set.
+void Publication::keep_mode(const io::File& file) {
+    if (!old_ || old_->mode == 0) return;
+    const auto now = fs_->stat(file.name());
+    if (!now || now->mode != old_->mode) fs_->set_mode(file.name(), old_->mode);
+}
+
+std::vector<std::string> Publication::commit(const std::vector<std::string>& remove_after) {
+    for (Member& member : members_) {
+        if (options_.durable) member.file->sync();
+        member.file->close();
+    }
+    name_members();
+    committed_ = true;
+    if (options_.durable) {
+        try {
+            sync_folders(true);
+        } catch (const Error& error) {
+            throw Error(error.code(),
+                        "the new file is in place, but may not survive a power loss: " + error.message())
+                .in(fs_->display(commit_))
+                .hint("save again once the file system works");
+        }
+    }
+    return remove_old(remove_after);
+}
+
+void Publication::name_members() {
+    Member* last = nullptr;
+    for (Member& member : members_) {
+        if (member.name == commit_) {
+            last = &member;
+            continue;
+        }
+        fs_->rename(member.file->name(), member.name, io::Replace::never);
+        member.renamed = true;
+    }
+    if (last == nullptr)
+        throw Error(ErrorCode::internal, "a plan without its commit file").in(fs_->display(commit_));
+    // The members' names must be on disk before the file that refers to them is.
+    if (options_.durable && members_.size() > 1) sync_folders(false);
+    fs_->rename(last->file->name(), commit_, replace_);
+}
+
+void Publication::sync_folders(bool commit_too) {
+    std::set<std::string, std::less<>> folders;
+    if (commit_too)
+        folders.emplace(io::split_name(commit_).folder);
+    else
+        for (const Member& member : members_)
+            if (member.renamed) folders.emplace(io::split_name(member.name).folder);
+    for (const std::string& folder : folders)
+        fs_->sync_directory(folder);
+}
+
+std::vector<std::string> Publication::remove_old(const std::vector<std::string>& names) {
+    std::vector<std::string> left;
+    for (const std::string& name : names) {
+        const bool ours =
+            std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return m.name == name; });
+        if (ours) continue;
+        try {
+            fs_->remove(name);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::not_found) left.push_back(name);
+        }
+    }
+    return left;
+}
+
+void Publication::discard() noexcept {
+    for (Member& member : members_) {
+        try {
+            // Removed before it is closed: while the lock is held nobody else looks at it.
+            fs_->remove(member.renamed ? member.name : member.file->name());
+        } catch (...) {  // nothing more can be done; the next save to this name tries again
+        }
+        member.file.reset();
+    }
+}
+
+}  // namespace ballast

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Publication: brings a set of new files into being with one commit point, or leaves everything as it was.
+//
+// Files are written as locked temporaries beside their final names. commit() makes them durable, gives the
+// members of the set their names (never replacing anything), and renames the commit file last. Destroyed
+// without a commit, it removes all it made. One thread; the files it hands out may be written by any.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/io.h"
+#include "ballast/options.h"
+
+namespace ballast {
+
+class Publication {
+public:
+    /// Decides, before anything is written, whether the commit file may be put in place. Errors: exists,
+    /// symlink_refused, not_a_file, not_atomic.
+    Publication(std::shared_ptr<io::Fs> fs, const WriteOptions& options, std::string commit);
+    ~Publication();
+    Publication(const Publication&) = delete;
+    Publication& operator=(const Publication&) = delete;
+
+    /// Starts a new file; its position. Left-overs of that name are removed first. Errors: exists for a name
+    /// other than the commit file's that is taken, invalid_argument for one that was added before, and what
+    /// creating throws.
+    std::size_t add(const std::string& name);
+    std::size_t size() const noexcept { return members_.size(); }
+    io::File& file(std::size_t position) noexcept { return *members_[position].file; }
+
+    /// Publishes. `remove_after` names old members to remove then; returns those that could not be removed,
+    /// which does not undo the success. When only the last sync of the folder fails, the error says that the
+    /// new file is in place.
+    std::vector<std::string> commit(const std::vector<std::string>& remove_after);
+
+private:
+    struct Member {
+        std::string name;
+        std::unique_ptr<io::File> file;
+        bool renamed = false;
+    };
+
+    void decide();
+    void keep_mode(const io::File& file);
+    void name_members();
+    void sync_folders(bool commit_too);
+    std::vector<std::string> remove_old(const std::vector<std::string>& names);
+    void discard() noexcept;
+
+    std::shared_ptr<io::Fs> fs_;
+    const WriteOptions& options_;
+    std::string commit_;
+    std::optional<io::FileStat> old_;
+    io::Replace replace_ = io::Replace::never;
+    std::vector<Member> members_;
+    bool committed_ = false;
+};
+
+}  // namespace ballast
