@@ -34,20 +34,26 @@ std::optional<std::vector<LayerId>> pair_by_name(const Model& model, const std::
     return pairs;
 }
 
-/// Names of the layers below (and with) `top`.
-std::unordered_set<std::string_view> names_below(const Model& model, LayerId top) {
-    std::unordered_set<std::string_view> names;
-    std::unordered_set<LayerId> seen = {top};
+using Names = std::unordered_set<std::string_view>;
+
+/// By layer below (and with) `top`: its own name and those of the layers on the way to it. A weight's stored
+/// name may carry any of them (a wrapper names the weights of what it wraps).
+std::unordered_map<LayerId, Names> owner_names(const Model& model, LayerId top) {
+    std::unordered_map<LayerId, Names> owners;
+    owners[top] = {model.layers[top].name};
     std::vector<LayerId> pending = {top};
     while (!pending.empty()) {
-        const Layer& layer = model.layers[pending.back()];
+        const LayerId id = pending.back();
         pending.pop_back();
-        if (!layer.name.empty()) names.insert(layer.name);
-        for (const Edge& edge : layer.edges) {
-            if (seen.insert(edge.child).second) pending.push_back(edge.child);
+        for (const Edge& edge : model.layers[id].edges) {
+            Names& names = owners[edge.child];
+            const std::size_t before = names.size();
+            names.insert(owners[id].begin(), owners[id].end());
+            names.insert(model.layers[edge.child].name);
+            if (names.size() != before) pending.push_back(edge.child);
         }
     }
-    return names;
+    return owners;
 }
 
 std::string_view owner_in_name(std::string_view weight_name) {
@@ -64,17 +70,17 @@ bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>
     std::unordered_set<std::string_view> roles;
     for (const LegacyEntry& entry : entries)
         roles.insert(model.layers[entry.weight.layer].weights[entry.weight.weight].role);
-    const auto names = names_below(model, top);
+    const auto owners = owner_names(model, top);
+    Names all;
+    for (const auto& [id, names] : owners)
+        all.insert(names.begin(), names.end());
     for (std::size_t i = 0; i < entries.size(); ++i) {
-        const Layer& layer = model.layers[entries[i].weight.layer];
+        const WeightRef& ref = entries[i].weight;
         const std::string_view role = base_name(stored.weights[i].name);
-        if (roles.contains(role) && role != layer.weights[entries[i].weight.weight].role) return true;
+        if (roles.contains(role) && role != model.layers[ref.layer].weights[ref.weight].role) return true;
         const std::string_view owner = owner_in_name(stored.weights[i].name);
-        const bool is_container = !layer.edges.empty();
-        if (!layer.name.empty() && !is_container && names.contains(layer.name) && names.contains(owner) &&
-            owner != layer.name && owner != model.layers[top].name) {
-            return true;
-        }
+        const auto own = owners.find(ref.layer);
+        if (all.contains(owner) && own != owners.end() && !own->second.contains(owner)) return true;
     }
     return false;
 }

@@ -139,8 +139,12 @@ std::vector<std::string> canonical_layer_paths(const Model& model) {
 }
 
 std::string canonical_name(std::string_view layer_path, std::string_view role) {
-    const std::string last = escape_component(role);
-    return layer_path.empty() ? last : std::string(layer_path) + '/' + last;
+    std::string name(layer_path);
+    for (const std::string_view part : split(role, '/')) {
+        if (!name.empty()) name += '/';
+        name += escape_component(part);
+    }
+    return name;
 }
 
 std::vector<std::vector<std::string>> canonical_weight_names(const Model& model) {
