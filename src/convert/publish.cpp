@@ -18,6 +18,21 @@ Error taken(const std::string& path) {
         .hint("allow overwriting or choose another name");
 }
 
+/// Where discarded bytes go.
+class Nowhere final : public io::File {
+public:
+    explicit Nowhere(std::string name) : name_(std::move(name)) {}
+    const std::string& name() const noexcept override { return name_; }
+    const std::string& path() const noexcept override { return name_; }
+    void write_at(std::uint64_t, std::span<const std::byte>) override {}
+    void resize(std::uint64_t) override {}
+    void sync() override {}
+    void close() override {}
+
+private:
+    std::string name_;
+};
+
 }  // namespace
 
 Publication::Publication(std::shared_ptr<io::Fs> fs, const WriteOptions& options, std::string commit)
@@ -30,6 +45,7 @@ Publication::~Publication() {
 }
 
 void Publication::decide() {
+    if (commit_.empty()) return;
     old_ = fs_->stat(commit_);
     const std::string path = fs_->display(commit_);
     if (!old_) {
@@ -66,6 +82,11 @@ std::size_t Publication::add(const std::string& name) {
     return members_.size() - 1;
 }
 
+std::size_t Publication::add_discarded(const std::string& name) {
+    members_.push_back({name, std::make_unique<Nowhere>(name), false, true});
+    return members_.size() - 1;
+}
+
 /// What replaces a private file is private from its first byte on; that holds for all members of a set.
 void Publication::keep_mode(const io::File& file) {
     if (!old_ || old_->mode == 0) return;
@@ -74,6 +95,12 @@ void Publication::keep_mode(const io::File& file) {
 }
 
 std::vector<std::string> Publication::commit(const std::vector<std::string>& remove_after) {
+    if (commit_.empty()) {
+        if (!std::all_of(members_.begin(), members_.end(), [](const Member& m) { return m.discarded; }))
+            throw Error(ErrorCode::internal, "a plan that stores files has no commit file");
+        committed_ = true;
+        return {};
+    }
     for (Member& member : members_) {
         if (options_.durable) member.file->sync();
         member.file->close();
@@ -96,6 +123,7 @@ std::vector<std::string> Publication::commit(const std::vector<std::string>& rem
 void Publication::name_members() {
     Member* last = nullptr;
     for (Member& member : members_) {
+        if (member.discarded) continue;
         if (member.name == commit_) {
             last = &member;
             continue;
@@ -138,6 +166,7 @@ std::vector<std::string> Publication::remove_old(const std::vector<std::string>&
 
 void Publication::discard() noexcept {
     for (Member& member : members_) {
+        if (member.discarded) continue;
         try {
             // Removed before it is closed: while the lock is held nobody else looks at it.
             fs_->remove(member.renamed ? member.name : member.file->name());

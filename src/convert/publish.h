@@ -21,7 +21,7 @@ namespace ballast {
 class Publication {
 public:
     /// Decides, before anything is written, whether the commit file may be put in place. Errors: exists,
-    /// symlink_refused, not_a_file, not_atomic.
+    /// symlink_refused, not_a_file, not_atomic. An empty `commit` is for plans that store nothing.
     Publication(std::shared_ptr<io::Fs> fs, const WriteOptions& options, std::string commit);
     ~Publication();
     Publication(const Publication&) = delete;
@@ -31,6 +31,8 @@ public:
     /// other than the commit file's that is taken, invalid_argument for one that was added before, and what
     /// creating throws.
     std::size_t add(const std::string& name);
+    /// Starts a file that swallows what is written to it; nothing is created.
+    std::size_t add_discarded(const std::string& name);
     std::size_t size() const noexcept { return members_.size(); }
     io::File& file(std::size_t position) noexcept { return *members_[position].file; }
 
@@ -44,6 +46,7 @@ private:
         std::string name;
         std::unique_ptr<io::File> file;
         bool renamed = false;
+        bool discarded = false;
     };
 
     void decide();

@@ -96,7 +96,7 @@ TransferStats transfer(const WritePlan& plan, const std::shared_ptr<io::Fs>& fs,
     check_hooks(plan, work);
     Publication publication(fs, options, plan.commit);
     for (const PlannedFile& file : plan.files)
-        publication.add(file.name);
+        file.discard ? publication.add_discarded(file.name) : publication.add(file.name);
 
     io::WorkerPool pool(thread_count(options, work));
     TransferState state(plan, work, publication, pool);

@@ -16,9 +16,13 @@
 
 namespace ballast::json {
 
+/// Whether NaN, Infinity and -Infinity are numbers.
+enum class Words : std::uint8_t { python, none };
+
 /// `where` names the file (and part) for messages; `base` is added to reported offsets (the text's place in
 /// the file). Throws damaged or limit_exceeded with the offset.
-Tree parse(std::string_view text, const Limits& limits, std::string_view where, std::uint64_t base = 0);
+Tree parse(std::string_view text, const Limits& limits, std::string_view where, std::uint64_t base = 0,
+           Words words = Words::python);
 
 /// Byte for byte what Python's json.dumps gives: (", " and ": " separators, ensure_ascii) when indent is 0,
 /// else as with indent=n. Numbers are written verbatim. A byte that is not UTF-8 becomes U+FFFD.

@@ -44,8 +44,9 @@ public:
 };
 
 using Reader = rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, ThrowingAllocator>;
-constexpr unsigned parse_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                                 rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseNanAndInfFlag;
+constexpr unsigned strict_flags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+                                  rapidjson::kParseNumbersAsStringsFlag;
+constexpr unsigned python_flags = strict_flags | rapidjson::kParseNanAndInfFlag;
 
 /// Builds the tree from the reader's events and enforces the bounds; throws Error with the place reached.
 class Builder {
@@ -198,7 +199,8 @@ private:
 
 }  // namespace
 
-Tree parse(std::string_view text, const Limits& limits, std::string_view where, std::uint64_t base) {
+Tree parse(std::string_view text, const Limits& limits, std::string_view where, std::uint64_t base,
+           Words words) {
     // RapidJSON counts members and string bytes in 32 bits.
     const std::uint64_t most =
         std::min<std::uint64_t>(limits.json_bytes, std::numeric_limits<std::uint32_t>::max() - 1);
@@ -214,7 +216,9 @@ Tree parse(std::string_view text, const Limits& limits, std::string_view where, 
     rapidjson::MemoryStream stream(text.data(), text.size());
     Builder builder(stream, limits, where, base);
     Reader reader;
-    const rapidjson::ParseResult result = reader.Parse<parse_flags>(stream, builder);
+    const rapidjson::ParseResult result = words == Words::python
+                                              ? reader.Parse<python_flags>(stream, builder)
+                                              : reader.Parse<strict_flags>(stream, builder);
     if (result.IsError()) fail_syntax(result.Code(), result.Offset(), text.size(), where, base);
     // A NUL byte looks like the end to RapidJSON.
     if (stream.Tell() != text.size())

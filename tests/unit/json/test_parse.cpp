@@ -78,6 +78,12 @@ TEST_CASE("Python's number words are numbers, others are not") {
         CHECK(error_of(word).code() == ErrorCode::damaged);
 }
 
+TEST_CASE("strict texts have no number words") {
+    for (const char* text : {"NaN", "[Infinity]", "{\"a\": -Infinity}"})
+        CHECK_THROWS_AS(json::parse(text, {}, "x", 0, json::Words::none), Error);
+    CHECK(json::parse("[1.5e3]", {}, "x", 0, json::Words::none).at(0).number_text() == "1.5e3");
+}
+
 TEST_CASE("numbers beyond a double are refused, also those that crash RapidJSON's full precision mode") {
     CHECK(error_of("1e400").code() == ErrorCode::limit_exceeded);
     CHECK(error_of(std::string(400, '9')).code() == ErrorCode::limit_exceeded);

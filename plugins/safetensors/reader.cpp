@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The safetensors format: detection, opening, and the entry point of writing.
+#include <memory>
+#include <utility>
+
+#include "ballast/archive.h"
+#include "ballast/error.h"
+#include "ballast/format.h"
+#include "format.h"
+#include "header.h"
+#include "layout.h"
+#include "writer.h"
+
+namespace ballast::formats {
+extern const FormatInfo safetensors_info;
+const Format& safetensors();
+}  // namespace ballast::formats
+
+namespace ballast {
+namespace safetensors {
+namespace {
+
+std::vector<TensorInfo> tensors_of(const Header& header, const std::shared_ptr<const io::Source>& source) {
+    std::vector<TensorInfo> tensors;
+    tensors.reserve(header.entries.size());
+    for (const Entry& entry : header.entries) {
+        TensorInfo& tensor = tensors.emplace_back();
+        tensor.name = tensor.stored_name = entry.name;
+        tensor.part = Part::loose;
+        tensor.dtype = entry.dtype;
+        tensor.shape = entry.shape;
+        tensor.stored_bytes = entry.end - entry.begin;
+        tensor.storage.layout = Extent{source, header.data_offset + entry.begin, tensor.stored_bytes};
+    }
+    return tensors;
+}
+
+ArchiveContents loose_contents(std::vector<TensorInfo> tensors, const Tree& metadata) {
+    ArchiveContents contents;
+    contents.kind = "tensors";
+    contents.index = Index::make(std::move(tensors));
+    Model model;
+    for (std::size_t i = 0; i < contents.index->size(); ++i)
+        model.loose.push_back({contents.index->tensors()[i].name, contents.index->ref(i), Part::loose});
+    model.producer.dialect = "safetensors";
+    model.metadata = metadata;
+    contents.model = std::make_shared<const Model>(std::move(model));
+    return contents;
+}
+
+ArchiveContents contents_of(const Header& header, const std::shared_ptr<const io::Source>& source,
+                            const Limits& limits) {
+    std::vector<TensorInfo> tensors = tensors_of(header, source);
+    Tree metadata = header.metadata;
+    const std::string layout(metadata[ballast_key].as_string());
+    const bool has_layout = metadata.erase(ballast_key);
+    ArchiveContents contents;
+    try {
+        contents =
+            has_layout ? restore(layout, tensors, metadata, limits) : loose_contents(tensors, metadata);
+    } catch (const Error& error) {
+        if (!has_layout) throw;
+        contents = loose_contents(std::move(tensors), metadata);
+        contents.warnings.push_back("the layout in the metadata is ignored: " + error.message());
+    }
+    contents.metadata = std::move(metadata);
+    return contents;
+}
+
+class SafetensorsFormat final : public Format {
+public:
+    const FormatInfo& info() const noexcept override { return formats::safetensors_info; }
+
+    Match probe(Probe& probe) const override {
+        if (probe.location().kind != Location::Kind::file) return {Confidence::no, true, "a file"};
+        if (starts_like_header(probe.head(), probe.options().limits))
+            return {Confidence::certain, true, "a header length and a JSON object behind it"};
+        // Nobody else's, but called ours: open() says what is wrong with it.
+        if (probe.location().name.ends_with(info().extensions.front()))
+            return {Confidence::maybe, true, "the name"};
+        return {Confidence::no, true, "a header length and '{' at byte 8"};
+    }
+
+    std::shared_ptr<Archive> open(Probe& probe) const override {
+        const std::shared_ptr<const io::Source> source = probe.source();
+        if (!source)
+            throw Error(ErrorCode::not_a_file, "safetensors is a single file").in(probe.location().display());
+        const Limits& limits = probe.options().limits;
+        const auto header = probe.shared<Header>([&] { return read_header(*source, limits); });
+        ArchiveContents contents = contents_of(*header, source, limits);
+        contents.format = &info();
+        return std::make_shared<Archive>(probe.location(), std::move(contents));
+    }
+
+    WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
+                   Report& report) const override {
+        WritePlan plan;
+        plan.files.push_back(lay_out(model, target.location.name, options, report));
+        plan.commit = target.location.name;
+        return plan;
+    }
+};
+
+}  // namespace
+}  // namespace safetensors
+
+const Format& formats::safetensors() {
+    static const ballast::safetensors::SafetensorsFormat format;
+    return format;
+}
+
+}  // namespace ballast
