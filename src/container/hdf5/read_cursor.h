@@ -2,6 +2,7 @@
 // Cursor: little-endian fields out of bytes already in memory, every step checked. A value; it does not own the bytes.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +16,10 @@ namespace ballast::hdf5 {
 
 inline std::uint64_t load_le(const std::byte* bytes, std::size_t width) noexcept {
     std::uint64_t value = 0;
+    if (width == sizeof value && std::endian::native == std::endian::little) {
+        std::memcpy(&value, bytes, sizeof value);
+        return value;
+    }
     for (std::size_t i = 0; i < width; ++i) value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
     return value;
 }

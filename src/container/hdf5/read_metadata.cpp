@@ -15,6 +15,7 @@ namespace {
 // A file that is read as it was written needs each structure byte about once; the floors let small files repeat
 // themselves (one heap used by many groups).
 constexpr std::uint64_t read_floor = 64ull << 20, read_ratio = 16;
+constexpr std::uint64_t nothing = ~std::uint64_t{0};
 constexpr std::uint64_t memory_floor = 32ull << 20, memory_ratio = 4;
 
 std::uint64_t budget(std::uint64_t floor, std::uint64_t ratio, std::uint64_t file_size) {
@@ -34,7 +35,11 @@ Metadata::Metadata(const io::Source& source, const Limits& limits)
       limits_(limits),
       size_(source.size()),
       read_budget_(budget(read_floor, read_ratio, size_)),
-      memory_budget_(std::min(limits.metadata_bytes, budget(memory_floor, memory_ratio, size_))) {}
+      memory_budget_(std::min(limits.metadata_bytes, budget(memory_floor, memory_ratio, size_))) {
+    const std::uint64_t pages = std::max<std::uint64_t>(1, (size_ - size_ % page_size) / page_size + 1);
+    held_.assign(static_cast<std::size_t>(std::min<std::uint64_t>(pages, page_count)), nothing);
+    pages_ = std::make_unique_for_overwrite<std::byte[]>(held_.size() * page_size);
+}
 
 void Metadata::exhaust(std::string_view what) {
     exhausted_ = true;
@@ -54,28 +59,38 @@ void Metadata::require(std::uint64_t position, std::uint64_t length, std::string
         .at(position);
 }
 
-const std::byte* Metadata::block(std::uint64_t number) {
-    Block& slot = blocks_[number % block_count];
-    if (slot.number != number) {
-        if (!slot.bytes) slot.bytes = std::make_unique_for_overwrite<std::byte[]>(block_size);
-        const std::uint64_t begin = number * block_size;
-        const std::uint64_t length = std::min<std::uint64_t>(block_size, size_ - begin);
-        slot.number = std::numeric_limits<std::uint64_t>::max();  // stays so when the read throws
-        source_.read_at(begin, {slot.bytes.get(), static_cast<std::size_t>(length)});
-        slot.number = number;
-    }
-    return slot.bytes.get();
+/// Reads a page, and more of them the longer the reading goes on forwards: files are mostly read as they were written,
+/// while the nodes of a large group lie scattered.
+void Metadata::load(std::uint64_t number) {
+    constexpr std::uint64_t near = 4;
+    const bool forward = number >= next_page_ && number - next_page_ < near;
+    ahead_ = forward ? std::min(ahead_ * 2, most_ahead) : 1;
+    const auto slot = static_cast<std::size_t>(number % held_.size());
+    const std::uint64_t pages = (size_ - number * page_size + page_size - 1) / page_size;
+    const std::size_t count = std::min<std::uint64_t>({ahead_, held_.size() - slot, pages});
+    const std::uint64_t begin = number * page_size;
+    const std::uint64_t length = std::min<std::uint64_t>(count * page_size, size_ - begin);
+    std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(slot), count, nothing);  // stays so when the read throws
+    source_.read_at(begin, {pages_.get() + slot * page_size, static_cast<std::size_t>(length)});
+    for (std::size_t i = 0; i < count; ++i) held_[slot + i] = number + i;
+    next_page_ = number + count;
+}
+
+const std::byte* Metadata::page(std::uint64_t number) {
+    const auto slot = static_cast<std::size_t>(number % held_.size());
+    if (held_[slot] != number) load(number);
+    return pages_.get() + slot * page_size;
 }
 
 void Metadata::read(std::uint64_t position, std::span<std::byte> out, std::string_view structure) {
     require(position, out.size(), structure);
     if (out.size() > read_budget_) exhaust("structures overlap: the same bytes are read over and over");
     read_budget_ -= out.size();
-    if (out.size() >= block_size) return source_.read_at(position, out);
+    if (out.size() >= most_ahead * page_size) return source_.read_at(position, out);
     while (!out.empty()) {
-        const std::size_t within = static_cast<std::size_t>(position % block_size);
-        const std::size_t count = std::min(out.size(), block_size - within);
-        std::memcpy(out.data(), block(position / block_size) + within, count);
+        const std::size_t within = static_cast<std::size_t>(position % page_size);
+        const std::size_t count = std::min(out.size(), page_size - within);
+        std::memcpy(out.data(), page(position / page_size) + within, count);
         out = out.subspan(count);
         position += count;
     }

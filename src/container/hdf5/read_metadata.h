@@ -5,7 +5,6 @@
 // thread; lives as long as one parse.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -62,19 +61,20 @@ public:
     [[noreturn]] void exhaust(std::string_view what);
 
 private:
-    static constexpr std::size_t block_size = 16 << 10, block_count = 256;
-    struct Block {
-        std::uint64_t number = ~std::uint64_t{0};
-        std::unique_ptr<std::byte[]> bytes;
-    };
-    const std::byte* block(std::uint64_t number);
+    /// Pages are kept in a ring: page n lies in slot n % page_count, so that several are read in one call.
+    static constexpr std::size_t page_size = 4 << 10, page_count = 256, most_ahead = 16;
+    const std::byte* page(std::uint64_t number);
+    void load(std::uint64_t number);
 
     const io::Source& source_;
     const Limits& limits_;
     std::uint64_t size_;
     std::uint64_t read_budget_, memory_budget_;
     bool exhausted_ = false;
-    std::array<Block, block_count> blocks_;
+    std::unique_ptr<std::byte[]> pages_;
+    std::vector<std::uint64_t> held_;        ///< page number in each slot
+    std::uint64_t next_page_ = 0;            ///< behind what was read last
+    std::size_t ahead_ = 1;                  ///< pages to read when the next one follows
 };
 
 /// Remembers file positions, to notice loops and shared children. Values only.

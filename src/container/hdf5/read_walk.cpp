@@ -78,14 +78,10 @@ std::shared_ptr<const File> FileParser::run() {
 }
 
 void FileParser::walk() {
-    pending_.push_back({0, 1});
+    pending_.push_back(0);
     while (!pending_.empty()) {
-        auto& [next, end] = pending_.back();
-        if (next == end) {
-            pending_.pop_back();
-            continue;
-        }
-        current_ = next++;
+        current_ = pending_.back();
+        pending_.pop_back();
         process(current_);
     }
     current_ = 0;
@@ -95,7 +91,6 @@ void FileParser::walk() {
 }
 
 void FileParser::process(ObjectId id) {
-    if (!is_hard(file_->objects_[id].kind)) return;
     if (file_->objects_[id].alias_of != no_object && copy_twin(id)) return;
     header_.read(metadata_, file_->objects_[id].address);
     Object& object = file_->objects_[id];
@@ -190,7 +185,15 @@ void FileParser::append_children(ObjectId id, std::vector<Link>& links) {
     const auto end = static_cast<ObjectId>(file_->objects_.size());
     file_->objects_[id].first_child = first;
     file_->objects_[id].child_count = end - first;
-    pending_.push_back({first, end});
+    // Read next in the order of the file, which costs least; the numbering stays that of the names.
+    const auto begin = static_cast<std::ptrdiff_t>(pending_.size());
+    for (ObjectId child = first; child < end; ++child) {
+        if (is_hard(file_->objects_[child].kind)) pending_.push_back(child);
+    }
+    std::sort(pending_.begin() + begin, pending_.end(), [&](ObjectId a, ObjectId b) {
+        const std::uint64_t at_a = file_->objects_[a].address, at_b = file_->objects_[b].address;
+        return at_a != at_b ? at_a > at_b : a > b;
+    });
 }
 
 void FileParser::append(ObjectId parent, Link&& link) {
@@ -209,23 +212,28 @@ void FileParser::append(ObjectId parent, Link&& link) {
 // ---- Objects by address ----
 
 ObjectId FileParser::first_at(std::uint64_t address, ObjectId id) {
-    if ((indexed_ + 1) * 2 > by_address_.size()) grow_index();
+    if ((indexed_ + 1) * 3 > by_address_.size() * 2) grow_index();
     const std::size_t mask = by_address_.size() - 1;
-    std::size_t slot = static_cast<std::size_t>(address * 0x9e3779b97f4a7c15ull >> 20) & mask;
-    for (; by_address_[slot] != no_object; slot = (slot + 1) & mask) {
-        if (file_->objects_[by_address_[slot]].address == address) return by_address_[slot];
+    const auto hash = static_cast<std::uint32_t>(address * 0x9e3779b97f4a7c15ull >> 32);
+    std::size_t slot = hash & mask;
+    for (; by_address_[slot].id != no_object; slot = (slot + 1) & mask) {
+        const Slot& held = by_address_[slot];
+        if (held.hash == hash && file_->objects_[held.id].address == address) return held.id;
     }
-    by_address_[slot] = id;
+    by_address_[slot] = {hash, id};
     ++indexed_;
     return id;
 }
 
 void FileParser::grow_index() {
-    std::vector<ObjectId> old(std::max<std::size_t>(64, by_address_.size() * 2), no_object);
+    std::vector<Slot> old(std::max<std::size_t>(64, by_address_.size() * 2));
     old.swap(by_address_);
-    indexed_ = 0;
-    for (const ObjectId id : old) {
-        if (id != no_object) first_at(file_->objects_[id].address, id);
+    const std::size_t mask = by_address_.size() - 1;
+    for (const Slot& held : old) {
+        if (held.id == no_object) continue;
+        std::size_t slot = held.hash & mask;
+        while (by_address_[slot].id != no_object) slot = (slot + 1) & mask;
+        by_address_[slot] = held;
     }
 }
 

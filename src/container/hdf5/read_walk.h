@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "container/hdf5/parse_attribute.h"
@@ -44,10 +43,13 @@ private:
     DatasetReader datasets_;
     ObjectHeader header_;
     std::vector<Link> found_;
-    /// Ranges of children still to be walked, innermost last.
-    std::vector<std::pair<ObjectId, ObjectId>> pending_;
+    std::vector<ObjectId> pending_;         ///< objects still to be read, the next one last
     std::vector<bool> done_;                ///< per object: kind, attributes and children are final
-    std::vector<ObjectId> by_address_;      ///< open-addressed hash set of objects
+    struct Slot {
+        std::uint32_t hash = 0;
+        ObjectId id = no_object;
+    };
+    std::vector<Slot> by_address_;          ///< open-addressed hash set of objects
     std::size_t indexed_ = 0;
     std::uint64_t links_met_ = 0;
     std::size_t cycles_ = 0;
