@@ -26,6 +26,18 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
     return true;
 }
 
+/// Adds what was odd about the source to a refusal that it may have caused.
+[[noreturn]] void refuse_with_warnings(const Error& error, const Archive& archive) {
+    std::string message = error.message();
+    for (const std::string& warning : archive.warnings())
+        message += "; " + warning;
+    Error told(error.code(), std::move(message));
+    told.in(error.path().empty() ? archive.location().display() : error.path())
+        .tensor(error.tensor())
+        .hint(error.hint());
+    throw told;
+}
+
 WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
                   Report& report) {
     check_dtypes(model, format, save);
@@ -59,7 +71,13 @@ Report convert(const Location& source, const Location& destination, const Conver
     if (!archive->problems().empty()) throw Error(archive->problems().front());
     Model model = archive->model();
     select_values(model, options.include, options.exclude, report);
-    const WritePlan plan = plan_of(model, format, destination, options.save, report);
+    WritePlan plan;
+    try {
+        plan = plan_of(model, format, destination, options.save, report);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::needs_config) throw;
+        refuse_with_warnings(error, *archive);
+    }
     if (!format.info().can.discards) check_losses(report, options.allow_loss);
     if (!options.dry_run) execute(plan, destination.fs, options.write);
     return report;

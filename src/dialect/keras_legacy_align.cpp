@@ -3,6 +3,7 @@
 #include "dialect/keras_legacy_align.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
@@ -85,6 +86,29 @@ bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>
     return false;
 }
 
+/// The entries in the order of the stored names, when each name tells owner and role of exactly one; else
+/// nothing. Repairs files whose config lists layers in another order than the model had, or whose flags were
+/// changed in part.
+std::optional<std::vector<LegacyEntry>> order_by_names(const Model& model,
+                                                       const std::vector<LegacyEntry>& entries,
+                                                       const StoredLayer& stored) {
+    std::map<std::pair<std::string_view, std::string_view>, const LegacyEntry*> by_name;
+    for (const LegacyEntry& entry : entries) {
+        const Layer& layer = model.layers[entry.weight.layer];
+        const auto key = std::pair<std::string_view, std::string_view>(
+            layer.name, layer.weights[entry.weight.weight].role);
+        if (layer.name.empty() || !by_name.emplace(key, &entry).second) return std::nullopt;
+    }
+    std::vector<LegacyEntry> ordered;
+    for (const StoredWeight& weight : stored.weights) {
+        const auto found = by_name.find({owner_in_name(weight.name), base_name(weight.name)});
+        if (found == by_name.end() || !found->second) return std::nullopt;
+        ordered.push_back(*found->second);
+        found->second = nullptr;
+    }
+    return ordered;
+}
+
 /// A layer of unknown class takes its weights as they come.
 std::vector<LegacyEntry> take_as_stored(Model& model, LayerId top, const StoredLayer& stored) {
     std::vector<LegacyEntry> entries;
@@ -134,6 +158,10 @@ Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework 
         counts_fit = true;
         if (!contradicts(model, top, entries, stored))
             return {std::move(entries), flags == TrainableFlags::all};
+    }
+    if (counts_fit) {
+        const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);
+        if (auto ordered = order_by_names(model, entries, stored)) return {std::move(*ordered), false};
     }
     if (has_unknown_weights(model, top)) {
         throw mismatch("layer '" + stored.name +

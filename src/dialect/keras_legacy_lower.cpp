@@ -158,8 +158,8 @@ private:
             write_weights(builder_.groups(base, layer.name), layer);
         }
         builder_.name_list(base, "layer_names", names);
-        const NamedLayer own = listing_.top_level();
-        if (!own.weights.empty()) write_weights(builder_.group(base, "top_level_model_weights"), own);
+        // Every Keras since 2.6 writes this group, mostly empty; older loaders do not look for it.
+        write_weights(builder_.group(base, "top_level_model_weights"), listing_.top_level());
     }
 
     void write_weights(Builder::Id group, const NamedLayer& layer) {

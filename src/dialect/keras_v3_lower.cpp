@@ -50,20 +50,67 @@ std::string_view keras3_attribute(const layout::ClassLayout& known, std::string_
     return {};
 }
 
+/// The built-in class of a layer, by its class where that is known, else by its key.
+const layout::ClassLayout* class_at(const Model& model, LayerId id) {
+    const Layer& layer = model.layers[id];
+    if (!layer.class_name.empty()) return layout::find_class(layer.class_name);
+    const std::string_view key = std::string_view(layer.stored_key).substr(layer.stored_key.rfind('/') + 1);
+    const auto classes = layout::classes_with_key(unnumbered(key));
+    return classes.size() == 1 ? classes.front() : nullptr;
+}
+
+/// Whether Keras 3 has a class with this key. TensorFlow functions are layers in tf_keras alone.
+bool is_keras3_key(std::string_view key) {
+    const auto classes = layout::classes_with_key(key);
+    return std::any_of(classes.begin(), classes.end(), [](const layout::ClassLayout* known) {
+        return known->frameworks.has(Framework::keras3);
+    });
+}
+
+/// Whether a layer or anything below it has variables, by layer.
+std::vector<bool> layers_with_variables(const Model& model) {
+    std::vector<bool> has(model.layers.size());
+    // Layers are numbered parents first, so one pass from the end sees children before their parents.
+    for (std::size_t id = model.layers.size(); id-- > 0;) {
+        const Layer& layer = model.layers[id];
+        has[id] = has[id] || !layer.weights.empty();
+        for (const Edge& edge : layer.edges)
+            has[id] = has[id] || has[edge.child];
+    }
+    return has;
+}
+
 /// The groups of a tf_keras file in Keras 3's spelling: some built-in layers keep a sub-layer under another
-/// attribute.
+/// attribute, and some empty groups (of a wrapper's spare layer, of a TensorFlow function) have no
+/// counterpart.
 std::vector<V3Group> retargeted_groups(const Model& model) {
     std::vector<V3Group> groups = stored_groups(model);
+    const std::vector<bool> weighty = layers_with_variables(model);
+    std::vector<bool> dropped(model.layers.size());
     for (LayerId id = 0; id < model.layers.size(); ++id) {
-        const layout::ClassLayout* known = layout::find_class(model.layers[id].class_name);
-        if (!known) continue;
+        const layout::ClassLayout* known = class_at(model, id);
         for (const Edge& edge : model.layers[id].edges) {
-            if (edge.kind != Edge::Kind::attribute) continue;
-            const std::string_view attribute = keras3_attribute(*known, edge.key);
-            if (!attribute.empty()) groups[edge.child].path = join(groups[id].path, attribute);
+            const std::string& stored = model.layers[edge.child].stored_key;
+            const std::string_view last = std::string_view(stored).substr(stored.rfind('/') + 1);
+            if (edge.kind == Edge::Kind::attribute) {
+                const std::string_view attribute = known ? keras3_attribute(*known, edge.key) : edge.key;
+                dropped[edge.child] = dropped[id] || (attribute.empty() && !weighty[edge.child]);
+                groups[edge.child].path =
+                    join(groups[id].path, attribute.empty() ? std::string_view(edge.key) : attribute);
+            } else {
+                const bool no_class = !is_keras3_key(unnumbered(last));
+                dropped[edge.child] = dropped[id] || (no_class && !weighty[edge.child]);
+                groups[edge.child].path =
+                    join(groups[id].path, edge.kind == Edge::Kind::container ? join(layers_group, last)
+                                                                             : join(edge.key, last));
+            }
         }
     }
-    return groups;
+    std::vector<V3Group> kept;
+    for (LayerId id = 0; id < model.layers.size(); ++id) {
+        if (!dropped[id]) kept.push_back(std::move(groups[id]));
+    }
+    return kept;
 }
 
 /// The first layer whose variables have no place by class alone; nullptr when there is none.
