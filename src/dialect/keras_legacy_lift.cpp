@@ -57,7 +57,7 @@ public:
 
 private:
     void lift_layers(const Tree& own_config) {
-        if (!options_.config.is_null()) return lift_along(options_.config, options_.config_path);
+        if (!options_.config.is_null()) return lift_along_given();
         if (own_config.is_null()) return lift_as_stored();
         try {
             lift_along(own_config, file_.path() + " (attribute model_config)");
@@ -68,6 +68,17 @@ private:
             weight_names_.clear();
             lifting_.warnings.push_back("the model's config was not used: " + error.message());
             lift_as_stored();
+        }
+    }
+
+    /// An error names the config too: it is the more likely culprit.
+    void lift_along_given() {
+        try {
+            lift_along(options_.config, options_.config_path);
+        } catch (const Error& error) {
+            if (error.path() == options_.config_path || options_.config_path.empty()) throw;
+            Error told(error.code(), error.message() + " (config: " + options_.config_path + ")");
+            throw std::move(told).in(file_.path()).tensor(error.tensor()).hint(error.hint());
         }
     }
 

@@ -239,9 +239,12 @@ void write_optimizer(Writer& writer, Builder& builder, const Model& model, const
         return report_dropped(report, optimizer, obstacle);
     }
     const Builder::Id group = builder.group(builder.root(), optimizer_group);
-    const Builder::Id vars = builder.group(group, vars_group);
-    if (const auto name = optimizer.config["name"].as_string(); !name.empty()) {
-        builder.attribute(vars, "name", name, Builder::Charset::utf8);
+    builder.group(group, vars_group);
+    for (const Tree::Member& named : optimizer.config[group_names_key].members()) {
+        const Builder::Id vars = builder.groups(group, join(named.first, vars_group));
+        if (named.second.is_string()) {
+            builder.attribute(vars, "name", named.second.as_string(), Builder::Charset::utf8);
+        }
     }
     for (std::size_t i = 0; i < optimizer.variables.size(); ++i) {
         const OptimizerVariable& variable = optimizer.variables[i];

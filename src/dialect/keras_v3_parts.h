@@ -15,6 +15,8 @@ namespace ballast::keras_v3 {
 
 inline constexpr std::string_view optimizer_group = "optimizer";
 inline constexpr std::string_view metrics_group = "metrics";
+/// Where Optimizer::config keeps the names of the optimizer's groups: {path below `optimizer`: name or null}.
+inline constexpr std::string_view group_names_key = "v3_group_names";
 
 /// Groups of the root that are no layers: "optimizer", "metrics".
 inline bool is_root_part(std::string_view name) {

@@ -36,6 +36,27 @@ std::vector<Variable> state_below(const hdf5::File& file, hdf5::ObjectId group, 
     return state;
 }
 
+/// The `name` attributes of the optimizer's groups: {"": "loss_scale_optimizer", "inner_optimizer": "adam"};
+/// null for a group without one.
+Tree group_names(const hdf5::File& file, hdf5::ObjectId optimizer) {
+    Tree names = Tree::object();
+    std::vector<std::pair<hdf5::ObjectId, std::string>> pending = {{optimizer, ""}};
+    while (!pending.empty()) {
+        const auto [group, path] = std::move(pending.back());
+        pending.pop_back();
+        const hdf5::ObjectId vars = vars_of(file, group);
+        if (vars != hdf5::no_object) {
+            const auto name = text_attribute(file, vars, "name");
+            names.set(path, name ? Tree(*name) : Tree());
+        }
+        for (const hdf5::ObjectId child : child_groups(file, group)) {
+            const std::string& name = file.object(child).name;
+            if (child != vars) pending.emplace_back(child, path.empty() ? name : path + "/" + name);
+        }
+    }
+    return names;
+}
+
 /// Keras 3 stores a scalar learning rate behind the iteration; tf_keras none.
 bool has_learning_rate(const hdf5::File& file) {
     const hdf5::ObjectId rate = file.find(0, "optimizer/vars/1");
@@ -64,10 +85,7 @@ void lift_optimizer(const hdf5::File& file, Lifting& lifting, Framework framewor
     if (group == hdf5::no_object || file.object(group).kind != hdf5::ObjectKind::group) return;
     Optimizer& optimizer = lifting.model.optimizer.emplace();
     optimizer.flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
-    const hdf5::ObjectId vars = vars_of(file, group);
-    if (const auto name = vars == hdf5::no_object ? std::nullopt : text_attribute(file, vars, "name")) {
-        optimizer.config.set("name", *name);
-    }
+    optimizer.config.set(group_names_key, group_names(file, group));
     for (const Variable& variable : state_below(file, group, lifting)) {
         try {
             TensorInfo tensor = tensor_of(file, variable.dataset);

@@ -30,9 +30,13 @@ def names_without_config(source, item):
         layer = "/".join(step for step in steps if step != "layers")
     roles = {role_of(owner, item.variable)}
     named_by_key = len(parts) > 3 and parts[-4] in ("layers", "cells") and is_builtin_key(key, owner)
-    if not named_by_key:
+    # Without gamma or beta, scale or score weight, the count alone fits two layouts: the key stays, nothing is guessed.
+    if not named_by_key or type(owner).__name__ in AMBIGUOUS:
         roles.add(ordinal)
     return layer, roles
+
+
+AMBIGUOUS = {"BatchNormalization", "LayerNormalization", "GroupNormalization", "Attention"}
 
 
 def is_builtin_key(key, owner):

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tool `ballast`: parsing the command line and dispatching to subcommands.
 #include <algorithm>
-#include <array>
+#include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "cli.h"
@@ -12,7 +13,14 @@ namespace {
 
 using namespace ballast;
 
-/// `ballast FILE` is `ballast inspect FILE`: a first word that is no subcommand and no option names a file.
+/// A word that could be meant as a path: it is there, or is written like one.
+bool looks_like_path(const std::string& word) {
+    std::error_code ignored;
+    return word.find_first_of("./") != std::string::npos || std::filesystem::exists(word, ignored);
+}
+
+/// `ballast FILE` is `ballast inspect FILE`: a first word that is no subcommand and no option may name a
+/// file.
 std::vector<std::string> with_command(int argc, char** argv, const CLI::App& app) {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.empty() || words.front().empty() || words.front().front() == '-') return words;
@@ -20,7 +28,7 @@ std::vector<std::string> with_command(int argc, char** argv, const CLI::App& app
     const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
         return command->check_name(words.front());
     });
-    if (!known) words.insert(words.begin(), "inspect");
+    if (!known && looks_like_path(words.front())) words.insert(words.begin(), "inspect");
     return words;
 }
 
