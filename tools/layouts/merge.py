@@ -100,7 +100,25 @@ def join(name, sides, probes):
     if defaults:
         entry["defaults"] = dict(sorted(defaults.items()))
     entry["variants"] = join_variants({fid: sides[fid]["rows"] for fid in present})
+    adopt_attributes(entry["variants"])
     return entry
+
+
+def adopt_attributes(variants):
+    """Where the frameworks have no variant in common, tf_keras' sub-layers take Keras 3's attribute names all the same."""
+    names = {plain(c["attribute"]): c["attribute"] for v in variants if "keras3" in v["frameworks"]
+             for c in v.get("children", [])}
+    for item in variants:
+        if "keras3" in item["frameworks"]:
+            continue
+        for sub in item.get("children", []):
+            old = sub["attribute"]
+            new = names.get(plain(old), old)
+            if new != old:
+                sub |= {"attribute": new, "path": {"tf_keras": old}, "tf": {"tf_keras": sub.get("tf", {}).get("tf_keras", old)}}
+        for order in ("save_order", "legacy_order"):
+            for fid, listed in item.get(order, {}).items():
+                item[order][fid] = [names.get(plain(name), name) for name in listed]
 
 
 def join_variants(rows):
