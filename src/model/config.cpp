@@ -24,19 +24,6 @@ bool contains(std::span<const std::string_view> names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// Names Keras gives to sub-layers it makes itself; hints for weight names, never keys.
-std::string default_name(const layout::Child& child) {
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 4> attention = {
-        {{"query_dense", "query"},
-         {"key_dense", "key"},
-         {"value_dense", "value"},
-         {"output_dense", "attention_output"}}};
-    for (const auto& [attribute, name] : attention) {
-        if (child.attribute == attribute) return std::string(name);
-    }
-    return layout::snake_case(child.fixed_class->name);
-}
-
 /// A nested layer node without its config: the nested layer has a Layer of its own.
 Tree cut_node(const Tree& node) {
     if (node.is_array()) {
@@ -312,7 +299,7 @@ void Builder::add_fixed(LayerId id, const layout::Child& child, std::uint32_t de
     check_depth(depth);
     const LayerId nested = new_layer();
     layer(nested).class_name = child.fixed_class->name;
-    layer(nested).name = default_name(child);
+    layer(nested).name = child.layer_name;
     layer(nested).trainable = layer(id).trainable;
     layer(id).edges.push_back({Edge::Kind::attribute, std::string(child.attribute), nested});
     if (child.fixed_variant == nullptr) return;
@@ -404,32 +391,37 @@ layout::ConfigLookup config_lookup(const Tree& config) {
     };
 }
 
+const layout::Variant* variant_of(const Layer& layer, layout::Framework framework) {
+    if (layer.config.is_null() || kind_of(layer) != LayerKind::plain) return nullptr;
+    return layout::choose_variant(*layout::find_class(layer.class_name), config_lookup(layer.config),
+                                  framework);
+}
+
+const layout::Variant* made_child_variant(const layout::Variant* parent, const Edge& edge) {
+    if (parent == nullptr || edge.kind != Edge::Kind::attribute) return nullptr;
+    for (const layout::Child& child : parent->children) {
+        if (child.attribute == edge.key) return child.fixed_variant;
+    }
+    return nullptr;
+}
+
 std::vector<const layout::Variant*> layer_variants(const Model& model, layout::Framework framework) {
     std::vector<const layout::Variant*> variants(model.layers.size(), nullptr);
-    for (std::size_t id = 0; id < model.layers.size(); ++id) {
-        const Layer& layer = model.layers[id];
-        if (layer.config.is_null() || kind_of(layer) != LayerKind::plain) continue;
-        variants[id] = layout::choose_variant(*layout::find_class(layer.class_name),
-                                              config_lookup(layer.config), framework);
-    }
-    // Sub-layers that their parent makes have no config: the parent decides. They may nest, so go from the
-    // top down.
     std::vector<LayerId> pending;
     for (std::size_t id = 0; id < variants.size(); ++id) {
+        variants[id] = variant_of(model.layers[id], framework);
         if (variants[id] != nullptr) pending.push_back(static_cast<LayerId>(id));
     }
+    // Sub-layers that their parent makes may nest, so go from the top down.
     while (!pending.empty()) {
         const LayerId parent = pending.back();
         pending.pop_back();
         for (const Edge& edge : model.layers[parent].edges) {
             if (edge.child >= variants.size() || !model.layers[edge.child].config.is_null()) continue;
-            for (const layout::Child& child : variants[parent]->children) {
-                if (child.attribute != edge.key || child.fixed_variant == nullptr ||
-                    variants[edge.child] != nullptr)
-                    continue;
-                variants[edge.child] = child.fixed_variant;
-                pending.push_back(edge.child);
-            }
+            const layout::Variant* made = made_child_variant(variants[parent], edge);
+            if (made == nullptr || variants[edge.child] != nullptr) continue;
+            variants[edge.child] = made;
+            pending.push_back(edge.child);
         }
     }
     return variants;

@@ -65,6 +65,15 @@ bool weights_known(const Layer& layer);
 /// Config values as layout::choose_variant asks for them. The Tree must outlive the result.
 layout::ConfigLookup config_lookup(const Tree& config);
 
+/// The arrangement of a layer's variables and sub-layers in `framework`, by class and config; null where
+/// there is none (containers, unknown classes, classes that framework does not have, layers without a
+/// config).
+const layout::Variant* variant_of(const Layer& layer, layout::Framework framework);
+
+/// The arrangement of a sub-layer that its parent makes itself (an LSTM's cell); null when its own config
+/// decides.
+const layout::Variant* made_child_variant(const layout::Variant* parent, const Edge& edge);
+
 /// By LayerId: the arrangement of the layer's variables and sub-layers in `framework`; null where there is
 /// none (containers, unknown classes, classes that framework does not have).
 std::vector<const layout::Variant*> layer_variants(const Model& model, layout::Framework framework);

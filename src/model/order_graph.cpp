@@ -36,15 +36,22 @@ struct Entry {
     std::uint32_t node_count() const { return is_input ? 1U : static_cast<std::uint32_t>(calls.size()); }
 };
 
+/// Keras 2 writes positional arguments but the first as keywords, ahead of the real ones. Positional ones are
+/// walked in their order, keywords by name; the config does not tell which is which.
+enum class KeywordOrder : std::uint8_t { by_name, as_written };
+
 class Graph {
 public:
-    explicit Graph(const Tree& config) { read(config); }
+    Graph(const Tree& config, KeywordOrder keywords) : keywords_(keywords) { read(config); }
+    /// Some Keras 2 call takes more than one tensor by keyword.
+    bool depends_on_keywords() const { return depends_on_keywords_; }
     GraphOrder order() const;
 
 private:
     void read(const Tree& config);
     void read_calls(Entry& entry);
     void collect(const Tree& value, std::vector<Reference>& out);
+    void collect_keywords(const Tree& kwargs, std::vector<Reference>& out);
     bool as_reference(const Tree& value, Reference& out) const;
     void guess_shifts(const std::vector<Reference>& outputs);
     std::uint32_t node_of(Reference reference, bool output) const;
@@ -58,7 +65,9 @@ private:
     std::vector<std::vector<std::uint32_t>> parents_;  ///< by node
     std::vector<std::uint32_t> outputs_;               ///< nodes
     std::vector<std::uint32_t> inputs_;                ///< entries
+    KeywordOrder keywords_;
     bool complete_ = true;
+    bool depends_on_keywords_ = false;
 };
 
 /// ["layer", call, tensor] or ["layer", call, tensor, {kwargs}].
@@ -134,6 +143,17 @@ const Tree* kwargs_of(const Tree& call) {
     return nullptr;
 }
 
+void Graph::collect_keywords(const Tree& kwargs, std::vector<Reference>& out) {
+    const std::size_t before = out.size();
+    if (keywords_ == KeywordOrder::by_name) {
+        collect(kwargs, out);
+    } else {
+        for (const auto& [key, value] : kwargs.members())
+            collect(value, out);
+    }
+    if (out.size() > before + 1) depends_on_keywords_ = true;
+}
+
 void Graph::read_calls(Entry& entry) {
     for (const Tree& call : (*entry.node)["inbound_nodes"].items()) {
         std::vector<Reference> parents;
@@ -142,7 +162,7 @@ void Graph::read_calls(Entry& entry) {
             collect(call["kwargs"], parents);
         } else {
             collect(call, parents);
-            if (const Tree* kwargs = kwargs_of(call)) collect(*kwargs, parents);
+            if (const Tree* kwargs = kwargs_of(call)) collect_keywords(*kwargs, parents);
         }
         entry.calls.push_back(std::move(parents));
     }
@@ -296,10 +316,11 @@ GraphOrder Graph::order() const {
     }
     // Inputs that no output needs come first among the layers of depth 0; anything else unused comes last.
     std::vector<std::int64_t> rank(index.begin(), index.end());
-    for (const std::uint32_t input : inputs_) {
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+        const std::uint32_t input = inputs_[i];
         if (depth[input] >= 0 || !entries_[input].is_input) continue;
         depth[input] = 0;
-        rank[input] = -1;
+        rank[input] = static_cast<std::int64_t>(i) - static_cast<std::int64_t>(inputs_.size());
     }
     std::stable_sort(result.positions.begin(), result.positions.end(), [&](std::uint32_t a, std::uint32_t b) {
         return depth[a] != depth[b] ? depth[a] > depth[b] : rank[a] < rank[b];
@@ -310,7 +331,13 @@ GraphOrder Graph::order() const {
 }  // namespace
 
 GraphOrder keras3_graph_order(const Tree& config) {
-    return Graph(config).order();
+    const Graph graph(config, KeywordOrder::by_name);
+    GraphOrder order = graph.order();
+    if (!order.complete || !graph.depends_on_keywords()) return order;
+    // Keras 2 listed the layers by the same rule, so the reading that explains its list is the right one.
+    if (std::is_sorted(order.positions.begin(), order.positions.end())) return order;
+    GraphOrder other = Graph(config, KeywordOrder::as_written).order();
+    return std::is_sorted(other.positions.begin(), other.positions.end()) ? other : order;
 }
 
 }  // namespace ballast

@@ -31,6 +31,14 @@ WeightRef unpack(Variable variable) {
 
 using List = std::vector<Variable>;
 
+/// A variable that the framework's legacy files do not hold (the tf-idf table of a lookup layer).
+bool is_left_out(const layout::Variant* variant, std::string_view role, layout::Framework framework) {
+    if (variant == nullptr) return false;
+    return std::any_of(variant->weights.begin(), variant->weights.end(), [&](const layout::OwnWeight& own) {
+        return own.role == role && own.not_in_legacy.has(framework);
+    });
+}
+
 /// Concatenation without repeats, in the order of first arrival.
 class Unique {
 public:
@@ -60,6 +68,7 @@ private:
 
     void sort_layers(LayerId top);
     void find_copies();
+    const layout::Variant* made_variant(LayerId parent, LayerId child) const;
     Variable original(Variable variable) const;
     bool is_trainable(LayerId id) const {
         return flags_ == TrainableFlags::all || model_.layers[id].trainable;
@@ -73,7 +82,7 @@ private:
     LayerId top_;
     layout::Framework framework_;
     TrainableFlags flags_;
-    std::vector<const layout::Variant*> variants_;
+    std::unordered_map<LayerId, const layout::Variant*> variants_;
     std::vector<LayerId> sorted_;  ///< children before parents
     std::unordered_map<LayerId, std::vector<LayerId>> children_;
     std::unordered_map<LayerId, Lists> lists_;
@@ -81,11 +90,7 @@ private:
 };
 
 Flattener::Flattener(const Model& model, LayerId top, layout::Framework framework, TrainableFlags flags)
-    : model_(model),
-      top_(top),
-      framework_(framework),
-      flags_(flags),
-      variants_(layer_variants(model, framework)) {
+    : model_(model), top_(top), framework_(framework), flags_(flags) {
     sort_layers(top);
     find_copies();
 }
@@ -98,11 +103,13 @@ void Flattener::sort_layers(LayerId top) {
     };
     std::unordered_set<LayerId> done;
     std::vector<Frame> stack;
-    const auto enter = [&](LayerId id) {
-        children_.emplace(id, legacy_children(model_, id, variants_[id], framework_));
+    const auto enter = [&](LayerId id, const layout::Variant* made) {
+        const layout::Variant* own = variant_of(model_.layers[id], framework_);
+        variants_.emplace(id, own != nullptr ? own : made);
+        children_.emplace(id, legacy_children(model_, id, variants_.at(id), framework_));
         stack.push_back({id, 0});
     };
-    enter(top);
+    enter(top, nullptr);
     while (!stack.empty()) {
         Frame& frame = stack.back();
         std::vector<LayerId>& children = children_[frame.layer];
@@ -118,8 +125,17 @@ void Flattener::sort_layers(LayerId top) {
             continue;
         }
         ++frame.next;
-        if (!done.contains(child)) enter(child);
+        if (!done.contains(child)) enter(child, made_variant(frame.layer, child));
     }
+}
+
+/// For a sub-layer that its parent makes itself.
+const layout::Variant* Flattener::made_variant(LayerId parent, LayerId child) const {
+    if (!model_.layers[child].config.is_null()) return nullptr;
+    for (const Edge& edge : model_.layers[parent].edges) {
+        if (edge.child == child) return made_child_variant(variants_.at(parent), edge);
+    }
+    return nullptr;
 }
 
 /// Own weights that are another name for a sub-layer's variable.
@@ -127,7 +143,7 @@ void Flattener::find_copies() {
     for (const LayerId id : sorted_) {
         const auto& weights = model_.layers[id].weights;
         for (std::uint32_t i = 0; i < weights.size(); ++i) {
-            if (const auto same = same_variable(model_, id, variants_[id], weights[i].role)) {
+            if (const auto same = same_variable(model_, id, variants_.at(id), weights[i].role)) {
                 original_of_.emplace(pack({id, i}), pack(*same));
             }
         }
@@ -143,7 +159,9 @@ List Flattener::own(LayerId id, bool trainable) const {
     List list;
     const auto& weights = model_.layers[id].weights;
     for (std::uint32_t i = 0; i < weights.size(); ++i) {
-        if (weights[i].trainable == trainable) list.push_back(original(pack({id, i})));
+        if (weights[i].trainable != trainable || is_left_out(variants_.at(id), weights[i].role, framework_))
+            continue;
+        list.push_back(original(pack({id, i})));
     }
     return list;
 }
