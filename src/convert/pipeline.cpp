@@ -134,7 +134,7 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
     });
     if (flavor == flavors.end()) {
         if (options.flavor.empty()) return;
-        throw Error(ErrorCode::unsupported, "the format " + std::string(format.info().id) +
+        throw Error(ErrorCode::invalid_argument, "the format " + std::string(format.info().id) +
                                                 " has no flavour '" + options.flavor +
                                                 "' that can be written")
             .hint(flavors.empty() ? "leave --flavor out" : "flavours: " + std::string(flavors.front().name));
