@@ -18,7 +18,7 @@ bool is_called(const FormatInfo& info, std::string_view name) {
 std::string listed(std::span<const FormatInfo* const> infos, bool only_writable) {
     std::string text;
     for (const FormatInfo* info : infos) {
-        if (only_writable && !info->can.write) continue;
+        if (only_writable && (!info->can.write || info->can.discards)) continue;
         text += (text.empty() ? "" : ", ") + std::string(info->id);
     }
     return text;
@@ -51,7 +51,7 @@ struct Candidate {
 };
 
 /// Certain matches by a signature at the start outrank those at the end.
-std::vector<Candidate> strongest(std::vector<Candidate> candidates) {
+std::vector<Candidate> strongest(const std::vector<Candidate>& candidates) {
     for (const Confidence wanted : {Confidence::certain, Confidence::maybe}) {
         for (const bool at_start : {true, false}) {
             std::vector<Candidate> kept;
@@ -95,10 +95,11 @@ Registry::Detection Registry::detect(Probe& probe) const {
         if (!format->info().can.detect) continue;
         Match match = format->probe(probe);
         if (!match.reason.empty())
-            looked_for += "\n  " + std::string(format->info().id) + ": " + match.reason;
+            looked_for +=
+                (looked_for.empty() ? "" : "; ") + std::string(format->info().id) + ": " + match.reason;
         if (match.confidence != Confidence::no) candidates.push_back({format, std::move(match)});
     }
-    candidates = strongest(std::move(candidates));
+    candidates = strongest(candidates);
     const FormatInfo* promised = by_suffix(infos_, probe.location().name);
     if (candidates.size() > 1) {
         const auto told = std::find_if(candidates.begin(), candidates.end(),
@@ -106,7 +107,7 @@ Registry::Detection Registry::detect(Probe& probe) const {
         if (told != candidates.end()) candidates = {*told};
     }
     if (candidates.empty()) {
-        throw Error(ErrorCode::unknown_format, "no format recognises this content; looked for:" + looked_for)
+        throw Error(ErrorCode::unknown_format, "no format recognises this content; looked for " + looked_for)
             .in(path)
             .hint("name the format with --from if you know it, or check that the file is complete");
     }

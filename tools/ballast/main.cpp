@@ -28,7 +28,12 @@ std::vector<std::string> with_command(int argc, char** argv, const CLI::App& app
     const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
         return command->check_name(words.front());
     });
-    if (!known && looks_like_path(words.front())) words.insert(words.begin(), "inspect");
+    if (known) return words;
+    if (!looks_like_path(words.front())) {
+        throw Error(ErrorCode::invalid_argument, "'" + words.front() + "' is neither a command nor a file")
+            .hint("ballast --help lists the commands");
+    }
+    words.insert(words.begin(), "inspect");
     return words;
 }
 
@@ -52,6 +57,9 @@ int main(int argc, char** argv) {
         std::vector<std::string> words = with_command(argc, argv, app);
         std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
         app.parse(words);
+    } catch (const Error& error) {
+        tool::print_error(error);
+        return tool::exit_code_of(error);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? tool::exit_ok : tool::exit_usage;
     }
