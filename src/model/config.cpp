@@ -200,12 +200,13 @@ void Builder::set_save_order(LayerId id, const std::vector<std::uint32_t>& edge_
 /// A layer's config with the nested nodes among it cut down; they become Layers.
 Tree layer_config(const Tree& config, const layout::Variant& variant) {
     Tree own = Tree::object();
-    for (const auto& [key, value] : config.members()) {
+    for (const Tree::Member& member : config.members()) {
         const bool nested =
             std::any_of(variant.children.begin(), variant.children.end(), [&](const layout::Child& child) {
-                return child.config_key == key || (!child.fallback_key.empty() && child.fallback_key == key);
+                return child.config_key == member.first ||
+                       (!child.fallback_key.empty() && child.fallback_key == member.first);
             });
-        own.set(key, nested ? cut_node(value) : value);
+        own.set(member.first, nested ? cut_node(member.second) : member.second);
     }
     return own;
 }
