@@ -47,7 +47,7 @@ const Variant* fitting_variant(const layout::ClassLayout& known, const Layer& la
 /// Builds the guessed model layer by layer.
 class Guess {
 public:
-    explicit Guess(const Model& model) : source_(model) {
+    explicit Guess(const Model& model) {
         result_.layers.emplace_back(model.layers[model.root]);
         result_.layers[0].edges.clear();
         for (std::size_t i = 0; i < result_.layers[0].weights.size(); ++i) {
@@ -116,7 +116,6 @@ private:
         return id;
     }
 
-    const Model& source_;
     Model result_;
     KeyCounter counter_;
 };
