@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a tensor should be called: by its place in the live model, with and without knowing every class."""
 
-from model_walk import canonical, escape, role_of, snake
+from model_walk import canonical, escape, own_variables, role_of, snake
+
+# Where the number of variables fits two layouts (gamma or beta, a scale or a score weight), nothing is guessed.
+AMBIGUOUS = {("BatchNormalization", 3), ("LayerNormalization", 1), ("GroupNormalization", 1), ("Attention", 1)}
 
 
 def canonical_with_config(source):
@@ -19,7 +22,7 @@ def names_without_config(source, item):
     """The acceptable (layer, roles) of a stored v3 dataset when only the file is at hand.
 
     Keras 3 leaves layer names in the file, tf_keras does not; there the key stands for the name. The role is known
-    where the key names a built-in class; elsewhere it is the role or the stored key.
+    where the key names a built-in class whose number of variables tells which they are; else it may be the stored key.
     """
     path, owner = source.layers[id(item.owner)]
     parts = item.path.split("/")
@@ -30,13 +33,9 @@ def names_without_config(source, item):
         layer = "/".join(step for step in steps if step != "layers")
     roles = {role_of(owner, item.variable)}
     named_by_key = len(parts) > 3 and parts[-4] in ("layers", "cells") and is_builtin_key(key, owner)
-    # Without gamma or beta, scale or score weight, the count alone fits two layouts: the key stays, nothing is guessed.
-    if not named_by_key or type(owner).__name__ in AMBIGUOUS:
+    if not named_by_key or (type(owner).__name__, len(own_variables(owner))) in AMBIGUOUS:
         roles.add(ordinal)
     return layer, roles
-
-
-AMBIGUOUS = {"BatchNormalization", "LayerNormalization", "GroupNormalization", "Attention"}
 
 
 def is_builtin_key(key, owner):

@@ -218,7 +218,7 @@ def test_config_that_is_none(source, tmp_path, destination):
     ["convert", "{source}", "{folder}/plain"], ["convert", "{source}", "{folder}/x", "--to", "papyrus"],
     ["convert", "{source}", "{folder}/x.weights.h5", "--to", "safetensors"], ["convert", "{source}", "{folder}/"],
     ["convert", "{source}", "{out}", "-f", "--no-clobber"], ["convert", "{source}", "{out}", "--flavor", "keras9"],
-    ["convert", "{source}", "{out}", "-f", "--include", "no/such/*"], ["inspect"], ["frobnicate", "x", "y"]])
+    ["convert", "{source}", "{out}", "-f", "--include", "no/such/*"], ["inspect"], ["convert", "{source}", "{out}", "-f", "--to"]])
 def test_usage_errors(arguments, source, tmp_path, destination):
     words = [word.format(source=source.v3, out=destination, folder=tmp_path) for word in arguments]
     done = tool.run(*words, expect=tool.USAGE)

@@ -75,14 +75,26 @@ GRAPHS = ["order_trap", "nested_functional", "two_blocks", "many_ends", "shared_
 @pytest.mark.parametrize("name", GRAPHS)
 @pytest.mark.parametrize("reorder", [list.reverse, np.random.default_rng(2).shuffle], ids=["reversed", "shuffled"])
 def test_config_whose_layers_stand_in_another_order(name, reorder, workshop, tmp_path):
-    """Keras numbers the keys by the graph, whatever the order of the config's list."""
+    """Keras numbers the keys by the graph, whatever the order of the config's list.
+
+    No framework writes such a list, so where the order of a nested model's weights hangs on it, asking is as good.
+    """
     source = workshop.source(REGISTRY[name], "tf_keras")
     whole = tmp_path / "shuffled.h5"
     whole.write_bytes(source.whole.read_bytes())
     with h5py.File(whole, "r+") as f:
         f.attrs["model_config"] = reordered_config(f.attrs["model_config"], reorder)
-    tool.convert(whole, tmp_path / "out.weights.h5")
-    judge(workshop, source, tmp_path / "out.weights.h5")
+    right_or_refused(workshop, source, tmp_path / "out.weights.h5", whole, must=name in ("order_trap", "many_ends"))
+
+
+def right_or_refused(workshop, source, out, path, *options, must=False):
+    """A wrong file is the one thing that may not come out."""
+    done = tool.start("convert", path, out, *options)
+    if done.code == tool.OK:
+        judge(workshop, source, out)
+        return
+    assert done.code == tool.REFUSED and not must, done
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["nested_twice", "frozen_nested", "cells", "order_trap", "functional_subclass"])
@@ -111,13 +123,7 @@ def test_config_with_other_trainable_flags(name, workshop, tmp_path):
     config = tmp_path / "thawed.json"
     config.write_text(source.config.read_text(encoding="utf-8").replace('"trainable": false', '"trainable": true'),
                       encoding="utf-8")
-    out = tmp_path / "out.weights.h5"
-    done = tool.start("convert", source.weights_only, out, "--config", config)
-    if done.code == tool.OK:
-        judge(workshop, source, out)
-    else:
-        assert done.code == tool.REFUSED, done
-        assert not out.exists()
+    right_or_refused(workshop, source, tmp_path / "out.weights.h5", source.weights_only, "--config", config)
 
 
 def test_config_of_another_model_is_refused(workshop, tmp_path):
