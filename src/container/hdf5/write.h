@@ -3,8 +3,8 @@
 //
 // The layout is Keras' own: superblock 0, old-style groups, version 1 headers, contiguous data, attributes as
 // h5py writes them. The same calls give the same bytes; names are sorted, no times are stored. Use from one
-// thread. Memory: about 120 bytes an object plus names; structure bytes are produced while they are written,
-// never held whole. Source of the recipe: docs/formats/hdf5.md.
+// thread. Memory: about 125 bytes an object, names and plan included; structure bytes are produced while they
+// are written, never held whole. Source of the recipe: docs/formats/hdf5.md.
 #pragma once
 
 #include <cstdint>
