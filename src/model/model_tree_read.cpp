@@ -77,54 +77,6 @@ const Tree& object(const Tree& tree, std::string_view what) {
     return tree;
 }
 
-/// Bounds the names a graph can give rise to: a few long names on a deep path above many layers would
-/// otherwise take terabytes. Walks as naming does: depth first, a layer at its first path.
-class PathCheck {
-public:
-    PathCheck(const Model& model, const Limits& limits) : model_(model), limits_(limits) {}
-
-    void run(bool by_save_order) {
-        std::vector<bool> seen(model_.layers.size());
-        std::vector<Step> path;
-        std::uint64_t total = 0;
-        const auto enter = [&](LayerId id, std::uint64_t length) {
-            seen[id] = true;
-            if (path.size() > limits_.group_depth) fail("layers nested too deep");
-            path.push_back({id, 0, length + own_length(model_.layers[id])});
-            total += path.back().length * (1 + model_.layers[id].weights.size());
-            if (total > limits_.metadata_bytes) fail("too long names");
-        };
-        enter(model_.root, 0);
-        while (!path.empty()) {
-            Step& step = path.back();
-            const Layer& layer = model_.layers[step.layer];
-            const bool ordered = by_save_order && !layer.save_order.empty();
-            if (step.next == (ordered ? layer.save_order.size() : layer.edges.size())) {
-                path.pop_back();
-                continue;
-            }
-            const std::size_t position = ordered ? layer.save_order[step.next] : step.next;
-            ++step.next;
-            const Edge& edge = layer.edges[position];
-            if (!seen[edge.child]) enter(edge.child, step.length + 3 * edge.key.size());
-        }
-    }
-
-private:
-    struct Step {
-        LayerId layer;
-        std::size_t next;
-        std::uint64_t length;
-    };
-    /// At most; every byte may become three ("%2F").
-    static std::uint64_t own_length(const Layer& layer) {
-        return 3 * (layer.name.size() + layer.class_name.size() + layer.stored_key.size()) + 8;
-    }
-
-    const Model& model_;
-    const Limits& limits_;
-};
-
 class Reader {
 public:
     Reader(const Tree& tree, const Index& index, const Limits& limits) : tree_(tree), limits_(limits) {
@@ -142,10 +94,6 @@ public:
         for (const Tree& entry : layers)
             model.layers.push_back(layer(object(entry, "a layer"), layers.size()));
         if (const Tree* root = tree_.find(key::root)) model.root = id_of(*root, layers.size(), "the root");
-        if (model.has_layers()) {
-            PathCheck(model, limits_).run(false);
-            PathCheck(model, limits_).run(true);
-        }
         if (const Tree* entry = tree_.find(key::optimizer))
             model.optimizer = optimizer(object(*entry, "optimizer"));
         for (const Tree& entry : list_member(tree_, key::loose))

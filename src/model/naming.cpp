@@ -8,12 +8,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "ballast/error.h"
 #include "core/text.h"
 #include "model/config.h"
 #include "model/paths_walk.h"
 
 namespace ballast {
 namespace {
+
+constexpr std::uint64_t most_path_bytes = 1ULL << 30U;
 
 /// A layer's own component: its name, else the key it was stored under, else its class.
 std::string layer_component(const Layer& layer) {
@@ -49,10 +52,12 @@ private:
 
     std::vector<Target> targets(LayerId id) const;
     void walk();
+    void count(LayerId id, std::uint64_t length);
 
     const Model& model_;
     std::vector<const layout::Variant*> variants_;
     std::vector<std::string> paths_;
+    std::uint64_t bytes_ = 0;
 };
 
 std::vector<NameWalk::Target> NameWalk::targets(LayerId id) const {
@@ -74,12 +79,20 @@ std::vector<NameWalk::Target> NameWalk::targets(LayerId id) const {
     return out;
 }
 
+/// A few long names on a deep path above many layers would otherwise take terabytes.
+void NameWalk::count(LayerId id, std::uint64_t length) {
+    bytes_ += length * (1 + model_.layers[id].weights.size());
+    if (bytes_ > most_path_bytes)
+        throw Error(ErrorCode::limit_exceeded, "the paths of the layers together take more than 1 GiB");
+}
+
 void NameWalk::walk() {
     if (!model_.has_layers()) return;
     std::vector<bool> seen(model_.layers.size(), false);
     std::vector<Frame> stack;
     const auto enter = [&](LayerId id, std::string path) {
         seen[id] = true;
+        count(id, path.size());
         order.push_back(id);
         paths_[id] = path;
         stack.push_back({targets(id), 0, std::move(path)});
@@ -152,7 +165,15 @@ std::vector<std::vector<std::string>> canonical_weight_names(const Model& model)
     const std::vector<std::string> paths = walk.take_paths();
     std::vector<std::vector<std::string>> names(model.layers.size());
     std::unordered_map<std::string, std::uint64_t> used;
-    for (const LayerId id : walk.order) {
+    // Layers that nothing reaches (a damaged file) come last: every weight has a name, so callers may index freely.
+    std::vector<LayerId> order = walk.order;
+    std::vector<bool> reached(model.layers.size());
+    for (const LayerId id : order)
+        reached[id] = true;
+    for (LayerId id = 0; id < model.layers.size(); ++id) {
+        if (!reached[id]) order.push_back(id);
+    }
+    for (const LayerId id : order) {
         for (const Weight& weight : model.layers[id].weights) {
             std::string name = canonical_name(paths[id], weight.role);
             if (const std::uint64_t count = ++used[name]; count > 1) name += '#' + std::to_string(count);

@@ -24,11 +24,12 @@ std::string escape_component(std::string_view text);
 std::string unescape_component(std::string_view component);
 
 /// By LayerId: the first path in save order that reaches the layer; empty for the root (and for a layer
-/// nothing reaches). A layer without a name goes by the last part of its stored key, else by its class.
+/// nothing reaches). Throws limit_exceeded when they take more than 1 GiB together. A layer without a name
+/// goes by the last part of its stored key, else by its class.
 std::vector<std::string> canonical_layer_paths(const Model& model);
 
-/// "path/role", or "role" for an empty path. A role may have parts (the rest of a legacy weight name, a nested key):
-/// its slashes stay, each part is escaped.
+/// "path/role", or "role" for an empty path. A role may have parts (the rest of a legacy weight name, a
+/// nested key): its slashes stay, each part is escaped.
 std::string canonical_name(std::string_view layer_path, std::string_view role);
 
 /// By LayerId and weight: canonical names, made unique: a name met again in save order gets "#2", "#3", …

@@ -121,8 +121,8 @@ Attribute AttributeReader::parse(Cursor cursor) {
     }
     metadata_.charge(sizeof(Attribute) + attribute.name.size());
     Cursor type_field = field(type_size, type_name), space_field = field(space_size, space_name);
-    if ((flags & 2) != 0) cursor.unsupported("has a shared dataspace");
     try {
+        if ((flags & 2) != 0) cursor.unsupported("has a shared dataspace");
         const Dataspace space = parse_dataspace(metadata_, space_field);
         const Datatype& type = types_.read(type_field, (flags & 1) != 0);
         attribute.shape = space.shape;
