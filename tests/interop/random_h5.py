@@ -177,7 +177,7 @@ class Generator:
             elif kind == 2:
                 target.create(name, ["one", "zwei", "", "größe"][: int(self.rng.integers(0, 5))] or [""], dtype=h5py.string_dtype())
             elif kind == 3:
-                target[name] = self.values(np.dtype(str(self.rng.choice(INTEGERS + FLOATS + [">f4", ">i8", "?"]))), self.shape())
+                target[name] = self.values(np.dtype(str(self.rng.choice(INTEGERS + FLOATS + [">f4", ">i8", "?"]))), self.shape(int(self.rng.integers(0, 4))))
             elif kind == 4:
                 target[name] = h5py.Empty("f8")
             elif kind == 5:
