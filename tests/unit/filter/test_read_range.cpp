@@ -141,7 +141,9 @@ TEST_CASE("chunked: shapes of all ranks, edges, missing chunks, fill values, bot
         {{3, 4, 5}, {3, 1, 5}},
     };
     unsigned seed = 0;
-    for (const auto& [shape, chunk] : cases) {
+    for (const auto& row : cases) {
+        // Named anew: clang 14 lets no lambda, and so no CAPTURE, take a structured binding.
+        const Shape &shape = row.first, &chunk = row.second;
         for (const DType dtype : {DType::uint8, DType::float32, DType::float64}) {
             for (const bool filled : {false, true}) {
                 CAPTURE(shape.to_string());

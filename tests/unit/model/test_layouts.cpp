@@ -105,9 +105,9 @@ TEST_CASE("layouts: snake_case is that of Keras") {
         {"Größe", "größe"},
         {"BN2d", "bn2d"},
         {"Foo.Bar<2>", "foo_bar2"}};
-    for (const auto& [name, expected] : samples) {
-        CAPTURE(name);
-        CHECK(snake_case(name) == expected);
+    for (const auto& sample : samples) {
+        CAPTURE(sample.first);
+        CHECK(snake_case(sample.first) == sample.second);
     }
     CHECK(snake_case("_Hidden") == "__hidden");
     CHECK(snake_case("_Hidden", k2) == "private__hidden");
