@@ -67,7 +67,9 @@ TEST_CASE("chunks of any shape come back, with the same bytes for any thread cou
         {{1200, 1500}, {1200, 100}},  // rows too long to be shared
         {{3000000}, {2500000}},       // chunks above the unit
     };
-    for (const auto& [shape, chunk] : cases) {
+    for (const auto& row : cases) {
+        // Named anew: clang 14 lets no lambda, and so no CAPTURE, take a structured binding.
+        const Shape &shape = row.first, &chunk = row.second;
         CAPTURE(shape.to_string());
         CAPTURE(chunk.to_string());
         const TensorRef tensor = ramp(shape);
