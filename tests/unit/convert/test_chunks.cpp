@@ -69,7 +69,7 @@ TEST_CASE("chunks of any shape come back, with the same bytes for any thread cou
     };
     for (const auto& row : cases) {
         // Named anew: clang 14 lets no lambda, and so no CAPTURE, take a structured binding.
-        const Shape &shape = row.first, &chunk = row.second;
+        const Shape &shape = row.shape, &chunk = row.chunk;
         CAPTURE(shape.to_string());
         CAPTURE(chunk.to_string());
         const TensorRef tensor = ramp(shape);
