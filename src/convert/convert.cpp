@@ -45,6 +45,7 @@ WritePlan plan_of(Model& model, const Format& format, const Location& destinatio
     report.target = destination.display();
     report.target_format = format.info().id;
     report.bytes = plan.tensor_bytes();
+    if (!format.info().can.discards) check_complete(model, report);
     return plan;
 }
 

@@ -3,6 +3,8 @@
 #include "convert/pipeline.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "ballast/error.h"
 #include "container/json/json.h"
@@ -135,8 +137,8 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
     if (flavor == flavors.end()) {
         if (options.flavor.empty()) return;
         throw Error(ErrorCode::invalid_argument, "the format " + std::string(format.info().id) +
-                                                " has no flavour '" + options.flavor +
-                                                "' that can be written")
+                                                     " has no flavour '" + options.flavor +
+                                                     "' that can be written")
             .hint(flavors.empty() ? "leave --flavor out" : "flavours: " + std::string(flavors.front().name));
     }
     for (const ValuePlace& place : value_places(model)) {
@@ -146,6 +148,22 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
                                                       " does not hold " + std::string(to_string(dtype)))
             .tensor(source_name(*place.value))
             .hint("leave it out with --exclude, or choose another target format");
+    }
+}
+
+void check_complete(Model& model, const Report& report) {
+    std::unordered_set<std::string_view> mentioned;
+    for (const ReportEntry& entry : report.entries())
+        mentioned.insert(entry.from);
+    for (const ValuePlace& place : value_places(model)) {
+        const std::string name = source_name(*place.value);
+        if (mentioned.contains(name)) continue;
+        throw Error(ErrorCode::internal,
+                    "the tensor has no place in the target and would be lost without a word")
+            .tensor(name)
+            .hint(
+                "convert to safetensors, which holds everything, and report this as a bug with the model's "
+                "config");
     }
 }
 

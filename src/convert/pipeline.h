@@ -33,6 +33,10 @@ void select_values(Model& model, const std::vector<std::string>& include,
 /// Throws unsupported_dtype when the format's flavour cannot hold a weight's type.
 void check_dtypes(Model& model, const Format& format, const SaveOptions& options);
 
+/// Throws internal when a value of the model is neither written nor reported: what nobody mentions must not
+/// get lost.
+void check_complete(Model& model, const Report& report);
+
 /// Throws lossy when the report says that something is lost and it is not allowed ("weights", "assets",
 /// "precision", "all").
 void check_losses(const Report& report, const std::vector<std::string>& allowed);
