@@ -147,7 +147,7 @@ TEST_CASE("left-overs of a crashed save go with the next one, living ones stay")
     test::write_file(scratch / ".other.0123456789ab.ballast-tmp", "litter");
     const auto living = fs->create_temporary("out");
     execute(plan_for("out", bytes_of("new")), fs, overwriting());
-    CHECK(scratch.names() == NameList{living->name(), ".other.0123456789ab.ballast-tmp", "out"});
+    CHECK(scratch.names() == NameList{".other.0123456789ab.ballast-tmp", living->name(), "out"});
 }
 
 TEST_CASE("a file may be replaced by something made of itself") {
@@ -302,7 +302,9 @@ TEST_CASE("a fault at any call of a set's save leaves the old set") {
                    test::contents(fs, "set.crc") != bytes_of("old");
         });
     CHECK(outcome.failures > 60);
-    CHECK(outcome.completed == 2);
+    // Once the commit is done, failing to remove an old member or to sync its removal no longer fails the save.
+    CHECK(outcome.completed >= 2);
+    CHECK(outcome.completed <= 4);
 }
 
 TEST_CASE("a fault in the source leaves the old file") {
