@@ -4,6 +4,7 @@
 from model_walk import canonical, escape, own_variables, role_of, snake
 
 # Where the number of variables fits two layouts (gamma or beta, a scale or a score weight), nothing is guessed.
+ATTENTION = {f"_{part}_dense": f"{part}_dense" for part in ("query", "key", "value", "output")}
 AMBIGUOUS = {("BatchNormalization", 3), ("LayerNormalization", 1), ("GroupNormalization", 1), ("Attention", 1)}
 
 
@@ -30,7 +31,8 @@ def names_without_config(source, item):
     if source.framework_name == "keras":
         layer = "/".join(escape(step) for step in path)
     else:
-        layer = "/".join(step for step in steps if step != "layers")
+        # Sub-layers go by Keras 3's attribute; tf_keras keeps those of its attention under a private name.
+        layer = "/".join(ATTENTION.get(step, step) for step in steps if step != "layers")
     roles = {role_of(owner, item.variable)}
     named_by_key = len(parts) > 3 and parts[-4] in ("layers", "cells") and is_builtin_key(key, owner)
     if not named_by_key or (type(owner).__name__, len(own_variables(owner))) in AMBIGUOUS:
