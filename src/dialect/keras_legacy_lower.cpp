@@ -25,6 +25,7 @@ constexpr std::string_view layout_version = "2.21.0";
 struct NamedWeight {
     WeightRef ref;
     std::string name;
+    std::vector<WeightRef> copies = {};  ///< the same variable as other layers hold it; stored once
 };
 struct NamedLayer {
     std::string name;
@@ -87,7 +88,7 @@ private:
             NamedLayer named{own_ && !layer.stored_key.empty() ? layer.stored_key : layer.name, {}};
             if (weights_known(layer)) {
                 for (const LegacyEntry& entry : flatten_legacy(model_, id, framework_)) {
-                    named.weights.push_back({entry.weight, weight_name(id, entry.weight)});
+                    named.weights.push_back({entry.weight, weight_name(id, entry.weight), entry.copies});
                 }
             } else {
                 for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
@@ -170,8 +171,16 @@ private:
             names.push_back(weight.name);
             dataset(group, weight.name, value);
             report_written(report_, value, layer.name + "/" + weight.name, listing_.canonical(weight.ref));
+            for (const WeightRef& copy : weight.copies)
+                report_copy(copy, layer.name + "/" + weight.name);
         }
         builder_.name_list(group, "weight_names", names);
+    }
+
+    void report_copy(const WeightRef& ref, const std::string& stored_name) {
+        const TensorExpr& value = model_.layers[ref.layer].weights[ref.weight].value;
+        if (!value.empty())
+            report_.add(ReportEntry::Kind::matched, source_name(value), stored_name, "the same variable");
     }
 
     void dataset(Builder::Id group, std::string_view path, const TensorExpr& value) {
