@@ -40,6 +40,13 @@ std::vector<V3Group> stored_groups(const Model& model) {
     return groups;
 }
 
+/// Layers of a config that the file it was laid over does not store (a Sequential's InputLayer) have no key.
+void drop_keyless(const Model& model, std::vector<V3Group>& groups) {
+    std::erase_if(groups, [&](const V3Group& group) {
+        return group.layer != model.root && group.path.empty() && group.variables.empty();
+    });
+}
+
 /// Where Keras 3 stores the sub-layer with this canonical attribute; empty when the class has none such.
 std::string_view keras3_attribute(const layout::ClassLayout& known, std::string_view attribute) {
     for (const layout::Variant& variant : known.variants) {
@@ -144,7 +151,11 @@ std::vector<V3Group> groups_of(const Model& model, Model& guessed) {
             "the source holds tensors without layers, and Keras files name variables by layer class");
     }
     const bool own_dialect = model.producer.dialect == dialect;
-    if (own_dialect && model.producer.flavor != "tf_keras") return stored_groups(model);
+    if (own_dialect && model.producer.flavor != "tf_keras") {
+        std::vector<V3Group> groups = stored_groups(model);
+        drop_keyless(model, groups);
+        return groups;
+    }
     if (has_classes(model)) {
         if (const Layer* unknown = first_unknown(model)) {
             throw needs_config("the variables of layer '" + unknown->name + "' are not known");
