@@ -53,7 +53,8 @@ ArchiveContents contents_of(const Header& header, const std::shared_ptr<const io
     std::vector<TensorInfo> tensors = tensors_of(header, source);
     Tree metadata = header.metadata;
     const std::string layout(metadata[ballast_key].as_string());
-    const bool has_layout = metadata.erase(ballast_key);
+    const bool has_layout = metadata.find(ballast_key) != nullptr;
+    if (has_layout) metadata.erase(ballast_key);
     ArchiveContents contents;
     try {
         contents =

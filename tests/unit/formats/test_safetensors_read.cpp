@@ -30,7 +30,7 @@ std::shared_ptr<Archive> open_bytes(std::string_view bytes, const OpenOptions& o
 }
 
 struct Case {
-    const char* what;
+    std::string what;
     std::string bytes;
     ErrorCode code;
     const char* message;  ///< a part of it
@@ -192,7 +192,7 @@ TEST_CASE("content decides, the name only helps") {
 TEST_CASE("a layout in the metadata that does not fit is ignored with a warning") {
     for (const char* text :
          {"", "nonsense", "[]", R"({\"schema\": 2})", R"({\"schema\": 1, \"digest\": \"x\"})"}) {
-        CAPTURE(text);
+        CAPTURE(std::string(text));
         const auto archive = open_bytes(
             file(R"({"__metadata__":{"ballast":")" + std::string(text) + "\"}," + one.substr(1), "x"));
         REQUIRE(archive->warnings().size() == 1);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models and files for the conformance suite, see conformance.h.
+#include "conformance.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "ballast/registry.h"
+#include "container/json/json.h"
+#include "convert/transfer.h"
+#include "model/config.h"
+#include "model/model_tensors.h"
+#include "support/memory_file.h"
+#include "support/model_builder.h"
+#include "support/scratch.h"
+
+namespace ballast::test {
+namespace {
+
+constexpr std::size_t largest_seed = 32U << 10U;
+
+Tree layer(std::string_view class_name, Tree config) {
+    Tree tree = Tree::object();
+    tree.set("module", "keras.layers");
+    tree.set("class_name", class_name);
+    tree.set("config", std::move(config));
+    tree.set("registered_name", Tree());
+    return tree;
+}
+
+}  // namespace
+
+Tree dense_config(std::span<const std::string> layer_names) {
+    Tree layers = Tree::array();
+    layers.push_back(
+        layer("InputLayer",
+              json::parse(R"({"batch_shape": [null, 2], "dtype": "float32", "name": "in"})", {}, "test")));
+    for (const std::string& name : layer_names) {
+        Tree config = json::parse(R"({"trainable": true, "units": 3, "use_bias": true})", {}, "test");
+        config.set("name", name);
+        layers.push_back(layer("Dense", std::move(config)));
+    }
+    Tree config = Tree::object();
+    config.set("name", "net");
+    config.set("trainable", true);
+    config.set("layers", std::move(layers));
+    Tree model = Tree::object();
+    model.set("module", "keras");
+    model.set("class_name", "Sequential");
+    model.set("config", std::move(config));
+    model.set("registered_name", "Sequential");
+    return model;
+}
+
+Model filled(Tree config, DType dtype, Shape (*shape)(std::size_t position)) {
+    Model model = model_from_config(std::move(config));
+    std::size_t position = 0;
+    for (Layer& layer : model.layers) {
+        for (Weight& weight : layer.weights) {
+            weight.value = tensor("source/" + std::to_string(position), dtype, shape(position),
+                                  static_cast<unsigned>(position + 1));
+            ++position;
+        }
+    }
+    return model;
+}
+
+Model small_model() {
+    const std::vector<std::string> names = {"first", "second"};
+    return filled(dense_config(names), DType::float32, small_shape);
+}
+
+std::string file_name(const FormatInfo& info) {
+    return "x" + (info.extensions.empty() ? std::string(".out") : std::string(info.extensions.front()));
+}
+
+Location written(const Format& format, const Model& model, SaveOptions options, unsigned threads) {
+    Location target{io::memory(), file_name(format.info()), Location::Kind::file};
+    Report report;
+    options.weights_only = true;
+    WriteOptions write;
+    write.threads = threads;
+    execute(format.plan(model, {target, {}, nullptr}, options, report), target.fs, write);
+    return target;
+}
+
+std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
+    std::vector<Seed> found;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::filesystem::path(BALLAST_TEST_DATA) / "golden")) {
+        if (!entry.is_regular_file()) continue;
+        try {
+            Probe probe(Location::for_reading(entry.path()), {});
+            if (Registry::builtin().detect(probe).format != &format) continue;
+        } catch (const Error&) {
+            continue;
+        }
+        found.push_back({entry.path().filename().string(), read_file(entry.path())});
+    }
+    std::sort(found.begin(), found.end(), [](const Seed& a, const Seed& b) {
+        return std::pair(a.bytes.size(), a.name) < std::pair(b.bytes.size(), b.name);
+    });
+    std::erase_if(found, [](const Seed& seed) { return seed.bytes.size() > largest_seed; });
+    const bool own = format.info().can.write;
+    const std::size_t golden = at_most - (own ? 1 : 0);
+    // The smallest ones, and the largest one: it has more kinds of structure.
+    if (found.size() > golden) {
+        std::swap(found[golden - 1], found.back());
+        found.resize(golden);
+    }
+    if (own) found.push_back({"our own", text_of(written(format, small_model()))});
+    return found;
+}
+
+std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes, const Tree& config) {
+    OpenOptions options;
+    options.config = config;
+    return open(memory_file(name, bytes), options);
+}
+
+std::map<std::string, Value> values(const Archive& archive) {
+    std::map<std::string, Value> result;
+    for (std::size_t i = 0; i < archive.index().size(); ++i) {
+        const TensorInfo& info = archive.index().tensors()[i];
+        result.emplace(info.name, Value{info.dtype, info.shape, tensor_bytes(archive, i)});
+    }
+    return result;
+}
+
+std::map<std::string, Value> values(const Model& model) {
+    std::map<std::string, Value> result;
+    for (const ModelTensor& known : model_tensors(model))
+        result.emplace(known.name,
+                       Value{known.value->dtype(), known.value->shape(), inline_bytes(*known.value)});
+    return result;
+}
+
+std::vector<const Format*> round_trip_formats() {
+    std::vector<const Format*> formats;
+    for (const Format* format : Registry::builtin().formats()) {
+        if (format->info().can.read && format->info().can.write) formats.push_back(format);
+    }
+    return formats;
+}
+
+}  // namespace ballast::test

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the conformance suite needs: models that every format can write, files of every format, and comparing.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/archive.h"
+#include "ballast/format.h"
+#include "ballast/model.h"
+
+namespace ballast::test {
+
+/// A Keras 3 config of a Sequential of Dense layers (kernel and bias) with these names.
+Tree dense_config(std::span<const std::string> layer_names);
+
+/// The model of a config with a value for each weight: `shape` by position among the weights, bytes that tell
+/// every tensor from every other.
+Model filled(Tree config, DType dtype, Shape (*shape)(std::size_t position));
+inline Shape small_shape(std::size_t position) {
+    return position % 2 == 0 ? Shape{2, 3} : Shape{3};
+}
+/// Two Dense layers of float32.
+Model small_model();
+
+/// "x" and the format's suffix.
+std::string file_name(const FormatInfo& info);
+/// The file a format writes for a model's weights (configs stay behind), in a file system of its own.
+Location written(const Format& format, const Model& model, SaveOptions options = {}, unsigned threads = 1);
+
+/// Small files (up to 32 KiB) of the format: golden ones of real frameworks, and one that it writes itself.
+/// At least two.
+struct Seed {
+    std::string name;
+    std::string bytes;
+};
+std::vector<Seed> seeds(const Format& format, std::size_t at_most);
+
+/// Opens bytes as the library does. `config` helps formats that keep none.
+std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes, const Tree& config = {});
+
+/// Tensors by canonical name, with all that must survive.
+struct Value {
+    DType dtype = DType::float32;
+    Shape shape;
+    std::string bytes;
+    friend bool operator==(const Value&, const Value&) = default;
+};
+std::map<std::string, Value> values(const Archive& archive);
+std::map<std::string, Value> values(const Model& model);
+
+/// Formats of the build that can both write and read, in table order.
+std::vector<const Format*> round_trip_formats();
+
+}  // namespace ballast::test
