@@ -29,10 +29,11 @@ struct ArchiveContents {
     const FormatInfo* format = nullptr;
     std::string kind;  ///< "weights", "model", "tensors"
     std::shared_ptr<const Index> index;
-    std::shared_ptr<const Model> model;  ///< what was lifted; its values refer to `index`
-    Tree metadata;                       ///< what inspect shows besides tensors
+    std::shared_ptr<Model> model;  ///< what was lifted; its values refer to `index`. Never null.
+    Tree metadata;                 ///< what inspect shows besides tensors
     std::vector<std::string> warnings;
-    /// Parts that are listed but cannot be converted (a soft link where a weight should be); converting throws the first.
+    /// Parts that are listed but cannot be converted (a soft link where a weight should be); converting
+    /// throws the first.
     std::vector<Error> problems;
 };
 
@@ -46,6 +47,9 @@ public:
     const Index& index() const noexcept { return *contents_.index; }
     const std::shared_ptr<const Index>& shared_index() const noexcept { return contents_.index; }
     const Model& model() const noexcept { return *contents_.model; }
+    /// Moves the model out, for a caller that changes it and owns this archive alone; model() is empty
+    /// afterwards.
+    Model release_model() { return std::move(*contents_.model); }
     const Tree& metadata() const noexcept { return contents_.metadata; }
     const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
 

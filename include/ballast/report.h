@@ -43,6 +43,8 @@ public:
     static constexpr std::size_t kinds = 10;
 
     void add(ReportEntry entry);
+    /// Takes the memory for so many entries at once.
+    void reserve(std::size_t entries) { entries_.reserve(entries); }
     void add(ReportEntry::Kind kind, std::string from, std::string to, std::string text = {},
              bool loss = false);
     void note(std::string text) { add(ReportEntry::Kind::note, {}, {}, std::move(text)); }

@@ -111,18 +111,19 @@ std::string digest(std::vector<StoredTensor> tensors) {
 
 std::string layout_text(const Model& model, const std::vector<StoredTensor>& tensors,
                         const std::vector<bool>& opaque) {
-    Tree tree = Tree::object();
-    tree.set(schema_key, ballast_schema);
-    tree.set(digest_key, digest(tensors));
+    Tree head = Tree::object();
+    head.set(schema_key, ballast_schema);
+    head.set(digest_key, digest(tensors));
     Tree opaque_names = Tree::array();
     std::vector<std::string> names;
     for (std::size_t i = 0; i < tensors.size(); ++i) {
         names.push_back(tensors[i].name);
         if (opaque[i]) opaque_names.push_back(tensors[i].name);
     }
-    if (opaque_names.size() != 0) tree.set(opaque_key, std::move(opaque_names));
-    tree.set(model_key, model_to_tree(model, names));
-    return json::write(tree);
+    if (opaque_names.size() != 0) head.set(opaque_key, std::move(opaque_names));
+    std::string text = json::write(head);
+    text.back() = ',';
+    return text + ' ' + json::write(Tree(model_key)) + ": " + model_to_json(model, names) + '}';
 }
 
 ArchiveContents restore(std::string_view text, std::vector<TensorInfo> tensors, const Tree& metadata,
@@ -143,7 +144,7 @@ ArchiveContents restore(std::string_view text, std::vector<TensorInfo> tensors, 
     contents.index = named_index(model, *plain, places);
     rebind(model, *plain, *contents.index, places);
     contents.kind = model.config.is_null() ? "weights" : "model";
-    contents.model = std::make_shared<const Model>(std::move(model));
+    contents.model = std::make_shared<Model>(std::move(model));
     return contents;
 }
 

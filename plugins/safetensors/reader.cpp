@@ -44,7 +44,7 @@ ArchiveContents loose_contents(std::vector<TensorInfo> tensors, const Tree& meta
         model.loose.push_back({contents.index->tensors()[i].name, contents.index->ref(i), Part::loose});
     model.producer.dialect = "safetensors";
     model.metadata = metadata;
-    contents.model = std::make_shared<const Model>(std::move(model));
+    contents.model = std::make_shared<Model>(std::move(model));
     return contents;
 }
 

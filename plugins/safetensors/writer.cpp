@@ -3,6 +3,9 @@
 #include "writer.h"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "ballast/error.h"
@@ -37,8 +40,18 @@ std::string safe_name(std::string_view name) {
     return safe;
 }
 
-/// What is left of the model when the options are applied; says what was left out.
-Model selected(const Model& model, const SaveOptions& options, Report& report) {
+bool has_metrics(const Model& model) {
+    return std::any_of(model.loose.begin(), model.loose.end(),
+                       [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
+}
+
+/// The model without what the options leave out and what the format cannot hold, which is reported; empty
+/// when all of it stays, since the model of a large file is not copied for nothing.
+std::optional<Model> reduced(const Model& model, const SaveOptions& options, Report& report) {
+    const bool all_state = options.include_optimizer || (!model.optimizer && !has_metrics(model));
+    const bool all_configs =
+        !options.weights_only || (model.config.is_null() && model.training_config.is_null());
+    if (all_state && all_configs && model.assets.empty()) return std::nullopt;
     Model kept = model;
     if (!options.include_optimizer) {
         constexpr std::string_view reason = "optimizer state was not wanted";
@@ -65,11 +78,35 @@ bool needs_layout(const Model& model, const std::vector<bool>& opaque) {
            std::find(opaque.begin(), opaque.end(), true) != opaque.end();
 }
 
+/// The header as it stands in the file, handed out piece by piece: that of many tensors is large.
+class HeaderText final : public ByteProducer {
+public:
+    explicit HeaderText(std::string text) : text_(std::move(text)) {}
+
+    std::uint64_t size() const noexcept { return text_.size(); }
+    static void add_pieces(const std::shared_ptr<const HeaderText>& self, PlannedFile& file) {
+        for (std::uint64_t begin = 0; begin < self->size(); begin += unit)
+            file.pieces.push_back(
+                {begin, ProducedBytes{self, begin, std::min<std::uint64_t>(unit, self->size() - begin)}});
+    }
+    void produce(std::uint64_t begin, std::span<std::byte> out) const override {
+        std::memcpy(out.data(), text_.data() + begin, out.size());
+    }
+
+private:
+    static constexpr std::uint64_t unit = 1 << 20;
+    std::string text_;
+};
+
 class Layout {
 public:
     Layout(const Model& model, const SaveOptions& options, Report& report)
-        : model_(selected(model, options, report)), values_(model_tensors(model_)) {
+        : reduced_(reduced(model, options, report)),
+          model_(reduced_ ? *reduced_ : model),
+          values_(model_tensors(model_)) {
         name(options.names);
+        tensors_.reserve(values_.size());
+        order_.reserve(values_.size());
         for (std::size_t i = 0; i < values_.size(); ++i) {
             const TensorExpr& value = *values_[i].value;
             opaque_.push_back(value.dtype() == DType::opaque8);
@@ -78,6 +115,7 @@ public:
             report_written(report, value, tensors_[i].name, values_[i].name);
             order_.push_back(i);
         }
+        names_ = {};
         // The format forbids gaps: falling element size keeps every tensor aligned for its type.
         std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
             return info(tensors_[a].dtype).bits > info(tensors_[b].dtype).bits;
@@ -87,9 +125,9 @@ public:
     PlannedFile plan(std::string file_name) {
         PlannedFile file;
         file.name = std::move(file_name);
-        std::string text = header();
-        std::uint64_t offset = length_bytes + text.size();
-        file.pieces.push_back({0, FixedBytes{with_length(text)}});
+        const auto text = std::make_shared<const HeaderText>(header());
+        std::uint64_t offset = text->size();
+        HeaderText::add_pieces(text, file);
         for (const std::size_t i : order_) {
             const std::uint64_t size = values_[i].value->byte_count();
             if (size != 0) file.pieces.push_back({offset, TensorBytes{*values_[i].value}});
@@ -102,6 +140,7 @@ public:
 private:
     void name(Names wanted) {
         // First, so that a tensor of that name gives way to the format's own key.
+        names_.reserve(values_.size() + 1);
         names_.emplace_back(metadata_key);
         for (const ModelTensor& tensor : values_) {
             const bool stored = wanted == Names::stored && tensor.value->is_identity();
@@ -117,54 +156,59 @@ private:
         return *sum;
     }
 
-    std::string metadata() const {
+    Tree metadata() const {
         Tree tree = Tree::object();
         for (const auto& [key, value] : model_.metadata.members())
             tree.set(key, value.is_string() ? value : Tree(json::write(value)));
         if (needs_layout(model_, opaque_)) tree.set(ballast_key, layout_text(model_, tensors_, opaque_));
-        return tree.size() == 0 ? std::string() : json::write(tree);
+        return tree;
     }
 
+    /// With its length in front, as in the file.
     std::string header() const {
-        std::string text = "{";
-        const std::string metadata_text = metadata();
-        if (!metadata_text.empty()) text += json::write(Tree(metadata_key)) + ":" + metadata_text;
+        std::string text(length_bytes, '\0');
+        // A long text that grows is held twice.
+        constexpr std::size_t entry_size = 160;
+        text.reserve(text.size() + values_.size() * entry_size);
+        text += '{';
+        if (const Tree tree = metadata(); tree.size() != 0) {
+            json::append(text, Tree(metadata_key));
+            text += ':';
+            json::append(text, tree);
+        }
         std::uint64_t begin = 0;
         for (const std::size_t i : order_) {
             const std::uint64_t end = after(begin, values_[i].value->byte_count());
-            if (text.size() > 1) text += ',';
-            text += entry(tensors_[i], begin, end);
+            if (text.back() != '{') text += ',';
+            append_entry(text, tensors_[i], begin, end);
             begin = end;
         }
         text += '}';
-        text.append(align_up(length_bytes + text.size(), data_alignment) - length_bytes - text.size(), ' ');
-        if (text.size() > largest_written_header)
-            throw Error(ErrorCode::limit_exceeded, "the header would take " + std::to_string(text.size()) +
+        text.append(align_up(text.size(), data_alignment) - text.size(), ' ');
+        const std::uint64_t length = text.size() - length_bytes;
+        if (length > largest_written_header)
+            throw Error(ErrorCode::limit_exceeded, "the header would take " + std::to_string(length) +
                                                        " bytes; readers of safetensors refuse more than " +
                                                        std::to_string(largest_written_header))
                 .hint("write fewer tensors into one file (--include, --without-optimizer)");
+        for (std::size_t i = 0; i < length_bytes; ++i)
+            text[i] = static_cast<char>(length >> (8 * i));
         return text;
     }
 
-    static std::string entry(const StoredTensor& tensor, std::uint64_t begin, std::uint64_t end) {
-        std::string text = json::write(Tree(tensor.name)) + R"(:{"dtype":")";
+    static void append_entry(std::string& text, const StoredTensor& tensor, std::uint64_t begin,
+                             std::uint64_t end) {
+        json::append(text, Tree(tensor.name));
+        text += R"(:{"dtype":")";
         text += info(tensor.dtype).safetensors;
         text += R"(","shape":[)";
         for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis)
             text += (axis == 0 ? "" : ",") + std::to_string(tensor.shape[axis]);
-        return text + R"(],"data_offsets":[)" + std::to_string(begin) + ',' + std::to_string(end) + "]}";
+        text += R"(],"data_offsets":[)" + std::to_string(begin) + ',' + std::to_string(end) + "]}";
     }
 
-    static std::vector<std::byte> with_length(const std::string& text) {
-        std::vector<std::byte> bytes(length_bytes + text.size());
-        for (std::size_t i = 0; i < length_bytes; ++i)
-            bytes[i] = static_cast<std::byte>(text.size() >> (8 * i));
-        std::transform(text.begin(), text.end(), bytes.begin() + length_bytes,
-                       [](char c) { return std::byte(c); });
-        return bytes;
-    }
-
-    Model model_;
+    std::optional<Model> reduced_;
+    const Model& model_;
     std::vector<ModelTensor> values_;  ///< in model order; refers to model_
     std::vector<std::string> names_;
     std::vector<StoredTensor> tensors_;  ///< of values_

@@ -6,6 +6,7 @@
 #include "convert/pipeline.h"
 #include "convert/transfer.h"
 #include "core/result.h"
+#include "model/model_tensors.h"
 
 namespace ballast {
 namespace {
@@ -41,6 +42,7 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
 WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
                   Report& report) {
     check_dtypes(model, format, save);
+    report.reserve(report.entries().size() + model_values(model).size());
     WritePlan plan = format.plan(model, target_at(destination), save, report);
     report.target = destination.display();
     report.target_format = format.info().id;
@@ -70,7 +72,7 @@ Report convert(const Location& source, const Location& destination, const Conver
     for (const std::string& warning : archive->warnings())
         report.warn(warning);
     if (!archive->problems().empty()) throw Error(archive->problems().front());
-    Model model = archive->model();
+    Model model = archive->release_model();
     select_values(model, options.include, options.exclude, report);
     WritePlan plan;
     try {

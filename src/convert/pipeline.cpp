@@ -10,6 +10,7 @@
 #include "container/json/json.h"
 #include "convert/transfer.h"
 #include "dialect/reporting.h"
+#include "model/model_tensors.h"
 #include "model/naming.h"
 
 namespace ballast {
@@ -141,12 +142,12 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
                                                      "' that can be written")
             .hint(flavors.empty() ? "leave --flavor out" : "flavours: " + std::string(flavors.front().name));
     }
-    for (const ValuePlace& place : value_places(model)) {
-        const DType dtype = place.value->dtype();
+    for (const TensorExpr* value : model_values(model)) {
+        const DType dtype = value->dtype();
         if (std::find(flavor->dtypes.begin(), flavor->dtypes.end(), dtype) != flavor->dtypes.end()) continue;
         throw Error(ErrorCode::unsupported_dtype, "the format " + std::string(format.info().id) +
                                                       " does not hold " + std::string(to_string(dtype)))
-            .tensor(source_name(*place.value))
+            .tensor(source_name(*value))
             .hint("leave it out with --exclude, or choose another target format");
     }
 }
@@ -155,8 +156,8 @@ void check_complete(Model& model, const Report& report) {
     std::unordered_set<std::string_view> mentioned;
     for (const ReportEntry& entry : report.entries())
         mentioned.insert(entry.from);
-    for (const ValuePlace& place : value_places(model)) {
-        const std::string name = source_name(*place.value);
+    for (const TensorExpr* value : model_values(model)) {
+        const std::string name = source_name(*value);
         if (mentioned.contains(name)) continue;
         throw Error(ErrorCode::internal,
                     "the tensor has no place in the target and would be lost without a word")

@@ -79,6 +79,13 @@ bool is_utf8(std::string_view text) noexcept {
 
 bool natural_less(std::string_view a, std::string_view b) noexcept {
     const std::string_view whole_a = a, whole_b = b;
+    // What is common needs no look at single characters, but a number must be compared from its first digit.
+    auto common = static_cast<std::size_t>(
+        std::mismatch(a.begin(), a.begin() + std::min(a.size(), b.size()), b.begin()).first - a.begin());
+    while (common > 0 && is_digit(a[common - 1]))
+        --common;
+    a.remove_prefix(common);
+    b.remove_prefix(common);
     while (!a.empty() && !b.empty()) {
         if (is_digit(a.front()) && is_digit(b.front())) {
             const std::string_view x = take_number(a), y = take_number(b);
@@ -104,9 +111,9 @@ std::string human_size(std::uint64_t bytes) {
         value /= 1000;
         ++unit;
     }
+    if (unit == 0) return std::to_string(bytes) + " B";
     std::array<char, 32> buffer{};
-    std::snprintf(buffer.data(), buffer.size(), unit == 0 || value >= 99.95 ? "%.0f %s" : "%.1f %s", value,
-                  units[unit]);
+    std::snprintf(buffer.data(), buffer.size(), value >= 99.95 ? "%.0f %s" : "%.1f %s", value, units[unit]);
     return buffer.data();
 }
 

@@ -39,8 +39,7 @@ public:
         : model_(model),
           framework_(framework),
           own_(model.producer.dialect == dialect),
-          paths_(canonical_layer_paths(model)),
-          names_(canonical_weight_names(model)) {}
+          names_(canonical_names(model)) {}
 
     std::vector<NamedLayer> layers() const {
         if (has_classes(model_)) return from_classes();
@@ -65,7 +64,7 @@ public:
         return result;
     }
 
-    const std::string& canonical(const WeightRef& ref) const { return names_[ref.layer][ref.weight]; }
+    const std::string& canonical(const WeightRef& ref) const { return names_.weights[ref.layer][ref.weight]; }
 
 private:
     std::vector<NamedLayer> from_keys() const {
@@ -104,8 +103,8 @@ private:
     std::string weight_name(LayerId top, const WeightRef& ref) const {
         const std::string& stored = model_.layers[ref.layer].weights[ref.weight].stored_key;
         if (own_ && !stored.empty()) return stored;
-        std::string_view rest = names_[ref.layer][ref.weight];
-        const std::string& path = paths_[top];
+        std::string_view rest = names_.weights[ref.layer][ref.weight];
+        const std::string& path = names_.layers[top];
         if (rest.size() > path.size() && rest.starts_with(path) && rest[path.size()] == '/')
             rest.remove_prefix(path.size() + 1);
         return model_.layers[top].name + "/" + std::string(rest) + ":0";
@@ -114,8 +113,7 @@ private:
     const Model& model_;
     Framework framework_;
     bool own_;
-    std::vector<std::string> paths_;
-    std::vector<std::vector<std::string>> names_;
+    CanonicalNames names_;
 };
 
 class Writer {

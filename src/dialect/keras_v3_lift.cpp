@@ -27,6 +27,13 @@ public:
         : file_(file), lifting_(lifting), framework_(framework) {}
 
     void run() {
+        const auto objects = file_.objects();
+        const auto count = [&](auto&& is) {
+            return static_cast<std::size_t>(std::count_if(objects.begin(), objects.end(), is));
+        };
+        lifting_.reserve(
+            1 + count([](const hdf5::Object& object) { return object.name == vars_group; }),
+            count([](const hdf5::Object& object) { return object.kind == hdf5::ObjectKind::dataset; }));
         lifting_.model.layers.emplace_back();
         pending_.push_back({0, lifting_.model.root, nullptr});
         while (!pending_.empty()) {

@@ -266,17 +266,22 @@ void write_optimizer(Writer& writer, Builder& builder, const Model& model, const
     }
 }
 
-}  // namespace
-
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+/// What it takes to find the groups and names of many layers is given back before the file is laid out.
+void build(Builder& builder, const Model& model, const SaveOptions& options, Report& report) {
     Model guessed;
     const std::vector<V3Group> groups = groups_of(model, guessed);
     const Model& source = guessed.has_layers() ? guessed : model;
-    Builder builder;
     Writer writer(builder, source, report);
     for (const V3Group& group : groups)
         writer.write(group);
     write_optimizer(writer, builder, model, options, report);
+}
+
+}  // namespace
+
+PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+    Builder builder;
+    build(builder, model, options, report);
     report_dropped(report, model, Part::metric, "Keras 3 stores no metric state", false);
     report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);
     if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");

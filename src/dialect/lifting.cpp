@@ -3,11 +3,18 @@
 #include "dialect/lifting.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/text.h"
 #include "model/naming.h"
 
 namespace ballast {
+
+void Lifting::reserve(std::size_t layers, std::size_t tensors) {
+    model.layers.reserve(layers);
+    tensors_.reserve(tensors);
+    slots_.reserve(tensors);
+}
 
 LayerId Lifting::add_layer(LayerId parent, Edge::Kind kind, std::string edge_key) {
     const auto id = static_cast<LayerId>(model.layers.size());
@@ -16,12 +23,19 @@ LayerId Lifting::add_layer(LayerId parent, Edge::Kind kind, std::string edge_key
     return id;
 }
 
+void Lifting::add_slot(Place place, LayerId layer, std::size_t position, TensorInfo tensor) {
+    slots_.push_back(
+        {static_cast<std::uint32_t>(tensors_.size()), place, layer, static_cast<std::uint32_t>(position)});
+    tensors_.push_back(std::move(tensor));
+}
+
 void Lifting::bind(LayerId layer, std::size_t weight, TensorInfo tensor) {
-    slots_.push_back({Place::layer, layer, static_cast<std::uint32_t>(weight), std::move(tensor), {}});
+    add_slot(Place::layer, layer, weight, std::move(tensor));
 }
 
 void Lifting::bind_copy(LayerId layer, std::size_t weight) {
-    slots_.back().copies.emplace_back(layer, static_cast<std::uint32_t>(weight));
+    slots_.push_back({static_cast<std::uint32_t>(tensors_.size() - 1), Place::layer, layer,
+                      static_cast<std::uint32_t>(weight)});
 }
 
 void Lifting::add_weight(LayerId layer, Weight weight, TensorInfo tensor) {
@@ -34,63 +48,77 @@ void Lifting::add_optimizer_variable(OptimizerVariable variable, TensorInfo tens
     tensor.part = Part::optimizer;
     tensor.role = variable.slot.empty() ? std::to_string(variables.size()) : variable.slot;
     tensor.name = "optimizer/" + tensor.role + (variable.of_weight.empty() ? "" : "/" + variable.of_weight);
-    slots_.push_back(
-        {Place::optimizer, 0, static_cast<std::uint32_t>(variables.size()), std::move(tensor), {}});
+    add_slot(Place::optimizer, 0, variables.size(), std::move(tensor));
     variables.push_back(std::move(variable));
 }
 
 void Lifting::add_loose(std::string name, TensorInfo tensor) {
     tensor.name = name;
     const Part part = tensor.part;
-    slots_.push_back(
-        {Place::loose, 0, static_cast<std::uint32_t>(model.loose.size()), std::move(tensor), {}});
+    add_slot(Place::loose, 0, model.loose.size(), std::move(tensor));
     model.loose.push_back({std::move(name), {}, part});
 }
 
 void Lifting::name_tensors() {
-    const std::vector<std::string> paths = canonical_layer_paths(model);
-    const std::vector<std::vector<std::string>> names = canonical_weight_names(model);
-    for (Slot& slot : slots_) {
-        if (slot.place != Place::layer) continue;
-        slot.tensor.name = names[slot.layer][slot.position];
-        slot.tensor.layer = paths[slot.layer];
-        slot.tensor.role = model.layers[slot.layer].weights[slot.position].role;
-        slot.tensor.part = Part::weight;
+    const auto [paths, names] = canonical_names(model);
+    std::vector<bool> named(tensors_.size());
+    for (const Slot& slot : slots_) {
+        // The first place names the tensor; the others are copies.
+        if (slot.place != Place::layer || named[slot.tensor]) continue;
+        named[slot.tensor] = true;
+        TensorInfo& tensor = tensors_[slot.tensor];
+        tensor.name = names[slot.layer][slot.position];
+        tensor.layer = paths[slot.layer];
+        tensor.role = model.layers[slot.layer].weights[slot.position].role;
+        tensor.part = Part::weight;
+    }
+}
+
+void Lifting::sort_tensors() {
+    const auto less = [](const TensorInfo& a, const TensorInfo& b) {
+        return natural_less(a.stored_name, b.stored_name);
+    };
+    // Most walks meet the tensors in this order already.
+    if (std::is_sorted(tensors_.begin(), tensors_.end(), less)) return;
+    std::vector<std::uint32_t> order(tensors_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return less(tensors_[a], tensors_[b]); });
+    std::vector<std::uint32_t> place(order.size());
+    std::vector<TensorInfo> sorted;
+    sorted.reserve(order.size());
+    for (const std::uint32_t position : order) {
+        place[position] = static_cast<std::uint32_t>(sorted.size());
+        sorted.push_back(std::move(tensors_[position]));
+    }
+    tensors_ = std::move(sorted);
+    for (Slot& slot : slots_)
+        slot.tensor = place[slot.tensor];
+}
+
+void Lifting::put(const Slot& slot, TensorExpr value) {
+    switch (slot.place) {
+        case Place::layer:
+            model.layers[slot.layer].weights[slot.position].value = std::move(value);
+            break;
+        case Place::optimizer:
+            model.optimizer->variables[slot.position].value = std::move(value);
+            break;
+        case Place::loose:
+            model.loose[slot.position].value = std::move(value);
+            break;
     }
 }
 
 ArchiveContents Lifting::finish(IndexOrder order) {
     if (model.has_layers()) name_tensors();
-    if (order == IndexOrder::natural) {
-        std::stable_sort(slots_.begin(), slots_.end(), [](const Slot& a, const Slot& b) {
-            return natural_less(a.tensor.stored_name, b.tensor.stored_name);
-        });
-    }
-    std::vector<TensorInfo> tensors;
-    tensors.reserve(slots_.size());
-    for (Slot& slot : slots_)
-        tensors.push_back(std::move(slot.tensor));
+    if (order == IndexOrder::natural) sort_tensors();
     ArchiveContents contents;
-    contents.index = Index::make(std::move(tensors));
-    for (std::size_t i = 0; i < slots_.size(); ++i) {
-        const Slot& slot = slots_[i];
-        TensorExpr value = contents.index->ref(i);
-        for (const auto& [layer, weight] : slot.copies)
-            model.layers[layer].weights[weight].value = value;
-        switch (slot.place) {
-            case Place::layer:
-                model.layers[slot.layer].weights[slot.position].value = std::move(value);
-                break;
-            case Place::optimizer:
-                model.optimizer->variables[slot.position].value = std::move(value);
-                break;
-            case Place::loose:
-                model.loose[slot.position].value = std::move(value);
-                break;
-        }
-    }
+    contents.index = Index::make(std::move(tensors_));
+    for (const Slot& slot : slots_)
+        put(slot, contents.index->ref(slot.tensor));
     slots_.clear();
-    contents.model = std::make_shared<const Model>(std::move(model));
+    contents.model = std::make_shared<Model>(std::move(model));
     contents.warnings = std::move(warnings);
     contents.problems = std::move(problems);
     return contents;

@@ -24,6 +24,8 @@ public:
     std::vector<std::string> warnings;
     std::vector<Error> problems;
 
+    /// Takes the memory for so many layers and tensors at once: growing vectors hold everything twice.
+    void reserve(std::size_t layers, std::size_t tensors);
     /// Adds a layer below `parent` and returns its id.
     LayerId add_layer(LayerId parent, Edge::Kind kind, std::string edge_key);
     /// The tensor is model.layers[layer].weights[weight].
@@ -47,16 +49,20 @@ public:
 
 private:
     enum class Place : std::uint8_t { layer, optimizer, loose };
+    /// Where a tensor's value goes.
     struct Slot {
+        std::uint32_t tensor = 0;  ///< position in tensors_
         Place place = Place::layer;
         LayerId layer = 0;
         std::uint32_t position = 0;
-        TensorInfo tensor;
-        std::vector<std::pair<LayerId, std::uint32_t>> copies;
     };
+    void add_slot(Place place, LayerId layer, std::size_t position, TensorInfo tensor);
     void name_tensors();
+    void sort_tensors();
+    void put(const Slot& slot, TensorExpr value);
 
-    std::vector<Slot> slots_;
+    std::vector<TensorInfo> tensors_;
+    std::vector<Slot> slots_;  ///< one or more a tensor
 };
 
 }  // namespace ballast

@@ -17,14 +17,17 @@ std::string optimizer_role(const OptimizerVariable& variable, std::size_t ordina
 
 void add_weights(const Model& model, std::vector<ModelTensor>& tensors) {
     if (!model.has_layers()) return;
-    const std::vector<std::string> paths = canonical_layer_paths(model);
-    const std::vector<std::vector<std::string>> names = canonical_weight_names(model);
+    auto [paths, names] = canonical_names(model);
+    std::size_t count = 0;
+    for (const Layer& layer : model.layers)
+        count += layer.weights.size();
+    tensors.reserve(count);
     for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
         const std::vector<Weight>& weights = model.layers[layer].weights;
         for (std::size_t i = 0; i < weights.size(); ++i) {
             if (weights[i].value.empty()) continue;
             tensors.push_back(
-                {&weights[i].value, names[layer][i], Part::weight, paths[layer], weights[i].role});
+                {&weights[i].value, std::move(names[layer][i]), Part::weight, paths[layer], weights[i].role});
         }
     }
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ballast/error.h"
+#include "container/json/json.h"
 #include "core/text.h"
 #include "model/model_tree_keys.h"
 
@@ -41,34 +42,45 @@ class Writer {
 public:
     explicit Writer(std::span<const std::string> names) : names_(names) {}
 
-    Tree write(const Model& model) {
-        Tree tree = Tree::object();
-        tree.set(key::schema, model_tree_schema);
-        tree.set(key::tensors, names());
-        tree.set(key::producer, producer(model.producer));
-        if (model.root != 0) tree.set(key::root, std::uint64_t{model.root});
-        Tree layers = Tree::array();
-        for (const Layer& layer : model.layers)
-            layers.push_back(this->layer(layer));
-        if (layers.size() != 0) tree.set(key::layers, std::move(layers));
-        if (model.optimizer) tree.set(key::optimizer, optimizer(*model.optimizer));
-        Tree loose = Tree::array();
-        for (const LooseTensor& tensor : model.loose)
-            loose.push_back(this->loose(tensor));
-        if (loose.size() != 0) tree.set(key::loose, std::move(loose));
-        set_tree(tree, key::config, model.config);
-        set_tree(tree, key::training_config, model.training_config);
+    std::string write(const Model& model) {
+        member(key::schema, model_tree_schema);
+        list(key::tensors, names_, [](const std::string& name) { return text_tree(name); });
+        member(key::producer, producer(model.producer));
+        if (model.root != 0) member(key::root, std::uint64_t{model.root});
+        if (!model.layers.empty())
+            list(key::layers, model.layers, [this](const Layer& layer) { return this->layer(layer); });
+        if (model.optimizer) member(key::optimizer, optimizer(*model.optimizer));
+        if (!model.loose.empty())
+            list(key::loose, model.loose, [this](const LooseTensor& tensor) { return loose(tensor); });
+        if (!model.config.is_null()) member(key::config, model.config);
+        if (!model.training_config.is_null()) member(key::training_config, model.training_config);
         if (next_ != names_.size())
-            throw Error(ErrorCode::internal, "model_to_tree: more names than tensors");
-        return tree;
+            throw Error(ErrorCode::internal, "model_to_json: more names than tensors");
+        return std::move(text_) + "}";
     }
 
 private:
-    Tree names() const {
-        Tree list = Tree::array();
-        for (const std::string& name : names_)
-            list.push_back(text_tree(name));
-        return list;
+    void name_member(std::string_view name) {
+        text_ += text_.empty() ? "{" : ", ";
+        json::append(text_, Tree(name));
+        text_ += ": ";
+    }
+
+    void member(std::string_view name, const Tree& value) {
+        name_member(name);
+        json::append(text_, value);
+    }
+
+    template <class Items, class ToTree>
+    void list(std::string_view name, const Items& items, ToTree&& to_tree) {
+        name_member(name);
+        std::string_view separator = "[";
+        for (const auto& item : items) {
+            text_ += separator;
+            json::append(text_, to_tree(item));
+            separator = ", ";
+        }
+        text_ += items.empty() ? "[]" : "]";
     }
 
     static Tree producer(const Producer& producer) {
@@ -84,7 +96,7 @@ private:
     void set_tensor(Tree& tree, const TensorExpr& value) {
         if (value.empty()) return;
         if (next_ >= names_.size())
-            throw Error(ErrorCode::internal, "model_to_tree: fewer names than tensors");
+            throw Error(ErrorCode::internal, "model_to_json: fewer names than tensors");
         tree.set(key::tensor, std::uint64_t{next_++});
     }
 
@@ -161,12 +173,13 @@ private:
     }
 
     std::span<const std::string> names_;
+    std::string text_;
     std::size_t next_ = 0;
 };
 
 }  // namespace
 
-Tree model_to_tree(const Model& model, std::span<const std::string> names) {
+std::string model_to_json(const Model& model, std::span<const std::string> names) {
     return Writer(names).write(model);
 }
 

@@ -20,8 +20,8 @@ namespace ballast {
 inline constexpr std::int64_t model_tree_schema = 1;
 
 /// names[i] is the stored name of the i-th entry of model_tensors(model). Assets are left out: they are
-/// bytes.
-Tree model_to_tree(const Model& model, std::span<const std::string> names);
+/// bytes. As JSON text, layer by layer: a Tree of the whole would take several times the memory of the model.
+std::string model_to_json(const Model& model, std::span<const std::string> names);
 
 /// The stored names a Tree lists, in model order; empty when there is no such list.
 std::vector<std::string> model_tree_names(const Tree& tree);

@@ -161,11 +161,16 @@ std::string canonical_name(std::string_view layer_path, std::string_view role) {
 }
 
 std::vector<std::vector<std::string>> canonical_weight_names(const Model& model) {
+    return canonical_names(model).weights;
+}
+
+CanonicalNames canonical_names(const Model& model) {
     NameWalk walk(model);
-    const std::vector<std::string> paths = walk.take_paths();
-    std::vector<std::vector<std::string>> names(model.layers.size());
+    CanonicalNames found{walk.take_paths(), std::vector<std::vector<std::string>>(model.layers.size())};
     std::unordered_map<std::string, std::uint64_t> used;
-    // Layers that nothing reaches (a damaged file) come last: every weight has a name, so callers may index freely.
+    used.reserve(model.layers.size());
+    // Layers that nothing reaches (a damaged file) come last: every weight has a name, so callers may index
+    // freely.
     std::vector<LayerId> order = walk.order;
     std::vector<bool> reached(model.layers.size());
     for (const LayerId id : order)
@@ -175,12 +180,12 @@ std::vector<std::vector<std::string>> canonical_weight_names(const Model& model)
     }
     for (const LayerId id : order) {
         for (const Weight& weight : model.layers[id].weights) {
-            std::string name = canonical_name(paths[id], weight.role);
+            std::string name = canonical_name(found.layers[id], weight.role);
             if (const std::uint64_t count = ++used[name]; count > 1) name += '#' + std::to_string(count);
-            names[id].push_back(std::move(name));
+            found.weights[id].push_back(std::move(name));
         }
     }
-    return names;
+    return found;
 }
 
 std::vector<std::string> near_names(std::string_view name, std::span<const std::string> candidates,

@@ -35,6 +35,13 @@ std::string canonical_name(std::string_view layer_path, std::string_view role);
 /// By LayerId and weight: canonical names, made unique: a name met again in save order gets "#2", "#3", …
 std::vector<std::vector<std::string>> canonical_weight_names(const Model& model);
 
+/// Both at the cost of one.
+struct CanonicalNames {
+    std::vector<std::string> layers;
+    std::vector<std::vector<std::string>> weights;
+};
+CanonicalNames canonical_names(const Model& model);
+
 /// Candidates that look like a misspelling of `name`, nearest first: same letters in another case, or few
 /// edits.
 std::vector<std::string> near_names(std::string_view name, std::span<const std::string> candidates,

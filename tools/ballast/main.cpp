@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tool `ballast`: parsing the command line and dispatching to subcommands.
+
 #include <algorithm>
 #include <filesystem>
 #include <new>
 #include <string>
 #include <system_error>
 #include <vector>
+
+#if defined(__linux__)
+#include <malloc.h>
+#endif
 
 #include "cli.h"
 
@@ -37,6 +42,15 @@ std::vector<std::string> with_command(int argc, char** argv, const CLI::App& app
     return words;
 }
 
+/// Large blocks go back to the system when they are freed. glibc would raise the threshold with every block
+/// that is, and keep the memory of a file's structure after it has been turned into an index.
+void give_memory_back() {
+#ifdef __GLIBC__
+    constexpr int large = 1 << 20;
+    mallopt(M_MMAP_THRESHOLD, large);
+#endif
+}
+
 int run(const std::vector<tool::Command>& commands) {
     for (const tool::Command& command : commands) {
         if (command.app->parsed()) return command.body();
@@ -47,6 +61,7 @@ int run(const std::vector<tool::Command>& commands) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    give_memory_back();
     CLI::App app{"Reads, writes, converts and migrates Keras and TensorFlow weights and models.", "ballast"};
     app.set_version_flag("--version", std::string("ballast ") + version());
     app.require_subcommand(1);

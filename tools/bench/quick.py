@@ -47,6 +47,22 @@ int main(int argc, char** argv) {
 }
 """
 
+STARTER = r"""
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char** argv) {
+    pid_t child = fork();
+    if (child == 0) { close(1); close(2); execv(argv[1], argv + 1); _exit(127); }
+    int status = argc < 2;
+    struct rusage usage;
+    wait4(child, &status, 0, &usage);
+    printf("%ld\n", usage.ru_maxrss);
+    return status != 0;
+}
+"""
+
 
 def make_big(path):
     rng = np.random.default_rng(1)
@@ -88,14 +104,14 @@ def report(title, ours, theirs, peer, aim):
     print(f"{title}\n  ballast {shown(ours)}, {peer} {shown(theirs)}: ratio {ratio:.2f} ({aim})", flush=True)
 
 
-def peak_kib(command):
-    """VmHWM of a fresh process, as the kernel counts it when the process ends."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{command} failed")
-    return usage.ru_maxrss
+def peak_kib(folder, command):
+    """Peak memory of a fresh process. Linux carries the parent's peak over exec, so the parent must be a tiny one."""
+    starter = folder / "starter"
+    if not starter.exists():
+        source = folder / "starter.c"
+        source.write_text(STARTER)
+        subprocess.run(["cc", "-O2", "-o", starter, source], check=True)
+    return int(subprocess.run([starter, *command], check=True, stdout=subprocess.PIPE).stdout)
 
 
 def converting(folder, big):
@@ -127,7 +143,7 @@ def memory(folder, big, many):
     for path, tensors, largest in ((big, TENSORS, BIG_BYTES // TENSORS), (many, MANY, 64)):
         limit = 64 * 1024 + tensors + largest // 1024
         for target in ("out.safetensors", "out.weights.h5"):
-            peak = peak_kib([TOOL, "convert", "-f", "-q", "--no-fsync", "-j", "2", path, folder / target])
+            peak = peak_kib(folder, [TOOL, "convert", "-f", "-q", "--no-fsync", "-j", "2", path, folder / target])
             print(f"peak memory, {tensors} tensors to {target}: {peak / 1024:.1f} MiB (bound {limit / 1024:.1f} MiB)", flush=True)
 
 

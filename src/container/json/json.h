@@ -27,5 +27,7 @@ Tree parse(std::string_view text, const Limits& limits, std::string_view where, 
 /// Byte for byte what Python's json.dumps gives: (", " and ": " separators, ensure_ascii) when indent is 0,
 /// else as with indent=n. Numbers are written verbatim. A byte that is not UTF-8 becomes U+FFFD.
 std::string write(const Tree& tree, unsigned indent = 0);
+/// The same behind `text`, for a large document made of parts.
+void append(std::string& text, const Tree& tree);
 
 }  // namespace ballast::json

@@ -67,13 +67,12 @@ struct Open {
 
 class Writer {
 public:
-    explicit Writer(unsigned indent) : indent_(indent) {}
+    Writer(std::string& out, unsigned indent) : out_(out), indent_(indent) {}
 
-    std::string write(const Tree& root) {
+    void write(const Tree& root) {
         begin(root);
         while (!open_.empty())
             step();
-        return std::move(out_);
     }
 
 private:
@@ -132,15 +131,21 @@ private:
         out_.append(indent_ * open_.size(), ' ');
     }
 
+    std::string& out_;
     unsigned indent_;
-    std::string out_;
     std::vector<Open> open_;
 };
 
 }  // namespace
 
 std::string write(const Tree& tree, unsigned indent) {
-    return Writer(indent).write(tree);
+    std::string text;
+    Writer(text, indent).write(tree);
+    return text;
+}
+
+void append(std::string& text, const Tree& tree) {
+    Writer(text, 0).write(tree);
 }
 
 }  // namespace ballast::json

@@ -45,7 +45,7 @@ Tree tree_of(const Model& model) {
     std::vector<std::string> names;
     for (const ModelTensor& entry : model_tensors(model))
         names.push_back(entry.name);
-    return model_to_tree(model, names);
+    return json::parse(model_to_json(model, names), {}, "the model");
 }
 
 }  // namespace
