@@ -3,8 +3,6 @@
 #include "model/config.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
@@ -14,15 +12,6 @@
 
 namespace ballast {
 namespace {
-
-/// Layers of Keras 2 that wrap a TensorFlow function or record a loss; Keras 3 has no layer in their place.
-constexpr std::array<std::string_view, 8> operation_classes = {
-    "TFOpLambda",       "SlicingOpLambda",   "ClassMethod", "InstanceMethod",
-    "InstanceProperty", "TensorFlowOpLayer", "AddLoss",     "AddMetric"};
-
-bool contains(std::span<const std::string_view> names, std::string_view name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 /// A nested layer node without its config: the nested layer has a Layer of its own.
 Tree cut_node(const Tree& node) {
@@ -321,10 +310,6 @@ void Builder::rename_bidirectional(LayerId id, const layout::Child& child, const
     }
 }
 
-bool is_container(const Layer& layer) {
-    return !layer.edges.empty() && layer.edges[0].kind == Edge::Kind::container;
-}
-
 }  // namespace
 
 Model model_from_config(Tree config, const ConfigOptions& options) {
@@ -333,99 +318,6 @@ Model model_from_config(Tree config, const ConfigOptions& options) {
     model.config = std::move(config);
     model.root = Builder(model, options, framework).build_root(model.config);
     return model;
-}
-
-LayerKind kind_of(const Layer& layer) {
-    const bool built_in = layer.package.empty();
-    if (built_in && layer.class_name == "Sequential") return LayerKind::sequential;
-    if (built_in && (layer.class_name == "Functional" || layer.class_name == "Model"))
-        return LayerKind::functional;
-    if (layer.config.find("layers") != nullptr && layer.config.find("input_layers") != nullptr &&
-        layer.config.find("output_layers") != nullptr) {
-        return LayerKind::functional;
-    }
-    if (!built_in) {
-        const bool looks_sequential = layer.config["layers"].is_array() && is_container(layer);
-        return looks_sequential ? LayerKind::sequential : LayerKind::unknown;
-    }
-    if (layer.class_name == "InputLayer") return LayerKind::input;
-    if (contains(operation_classes, layer.class_name)) return LayerKind::operation;
-    return layout::find_class(layer.class_name) != nullptr ? LayerKind::plain : LayerKind::unknown;
-}
-
-bool weights_known(const Layer& layer) {
-    return kind_of(layer) != LayerKind::unknown;
-}
-
-layout::ConfigLookup config_lookup(const Tree& config) {
-    return [&config](std::string_view key) {
-        using Type = layout::ConfigValue::Type;
-        layout::ConfigValue value;
-        const Tree* found = config.find(key);
-        if (found == nullptr) return value;
-        switch (found->kind()) {
-            case Tree::Kind::null:
-                value.type = Type::null;
-                break;
-            case Tree::Kind::boolean:
-                value.type = Type::boolean;
-                value.boolean = *found->as_bool();
-                break;
-            case Tree::Kind::number:
-                value.type = Type::number;
-                value.text = found->number_text();
-                break;
-            case Tree::Kind::string:
-                value.type = Type::text;
-                value.text = found->as_string();
-                break;
-            case Tree::Kind::array:
-                value.type = Type::list;
-                value.elements = found->size();
-                break;
-            case Tree::Kind::object:
-                value.type = Type::object;
-                value.elements = found->size();
-                break;
-        }
-        return value;
-    };
-}
-
-const layout::Variant* variant_of(const Layer& layer, layout::Framework framework) {
-    if (layer.config.is_null() || kind_of(layer) != LayerKind::plain) return nullptr;
-    return layout::choose_variant(*layout::find_class(layer.class_name), config_lookup(layer.config),
-                                  framework);
-}
-
-const layout::Variant* made_child_variant(const layout::Variant* parent, const Edge& edge) {
-    if (parent == nullptr || edge.kind != Edge::Kind::attribute) return nullptr;
-    for (const layout::Child& child : parent->children) {
-        if (child.attribute == edge.key) return child.fixed_variant;
-    }
-    return nullptr;
-}
-
-std::vector<const layout::Variant*> layer_variants(const Model& model, layout::Framework framework) {
-    std::vector<const layout::Variant*> variants(model.layers.size(), nullptr);
-    std::vector<LayerId> pending;
-    for (std::size_t id = 0; id < variants.size(); ++id) {
-        variants[id] = variant_of(model.layers[id], framework);
-        if (variants[id] != nullptr) pending.push_back(static_cast<LayerId>(id));
-    }
-    // Sub-layers that their parent makes may nest, so go from the top down.
-    while (!pending.empty()) {
-        const LayerId parent = pending.back();
-        pending.pop_back();
-        for (const Edge& edge : model.layers[parent].edges) {
-            if (edge.child >= variants.size() || !model.layers[edge.child].config.is_null()) continue;
-            const layout::Variant* made = made_child_variant(variants[parent], edge);
-            if (made == nullptr || variants[edge.child] != nullptr) continue;
-            variants[edge.child] = made;
-            pending.push_back(edge.child);
-        }
-    }
-    return variants;
 }
 
 }  // namespace ballast
