@@ -101,7 +101,10 @@ private:
             return entry.first.stored_key == std::to_string(&entry - weights.data());
         });
         const std::vector<layout::Shape> spans(shapes.begin(), shapes.end());
-        const auto roles = ordinals ? layout::roles_for(known, spans, framework_) : std::nullopt;
+        std::vector<DType> dtypes;
+        for (const auto& [weight, tensor] : weights)
+            dtypes.push_back(tensor.dtype);
+        const auto roles = ordinals ? layout::roles_for(known, spans, framework_, dtypes) : std::nullopt;
         if (!roles) return;
         layer.class_name = known.name;
         for (std::size_t i = 0; i < weights.size(); ++i)
@@ -156,7 +159,7 @@ private:
         const ClassLayout* found = nullptr;
         for (const layout::Variant& variant : parent.variants) {
             for (const layout::Child& child : variant.children) {
-                if (child.path(framework_) != name) continue;
+                if (!child.is_stored_as(name)) continue;
                 attribute = child.attribute;
                 if (!child.fixed_class || (found && found != child.fixed_class)) return nullptr;
                 found = child.fixed_class;

@@ -183,7 +183,7 @@ const Child* find_child(const ClassLayout& layout, std::string_view path, Framew
     for (const Variant& variant : layout.variants) {
         if (!variant.frameworks.has(framework)) continue;
         for (const Child& child : variant.children)
-            if (child.path(framework) == path) return &child;
+            if (child.is_stored_as(path)) return &child;
     }
     return nullptr;
 }

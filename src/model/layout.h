@@ -34,6 +34,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ballast/dtype.h"
 #include "ballast/tree.h"
 
 namespace ballast::layout {
@@ -80,6 +81,11 @@ struct Child {
 
     constexpr std::string_view path(Framework framework) const {
         return stored[static_cast<std::size_t>(framework)];
+    }
+    /// With or without a leading underscore: Keras 3.0 still stored "_query_dense", as tf_keras does.
+    constexpr bool is_stored_as(std::string_view component) const {
+        const auto plain = [](std::string_view name) { return name.substr(name.starts_with('_') ? 1 : 0); };
+        return !component.empty() && plain(attribute) == plain(component);
     }
 };
 
@@ -165,8 +171,9 @@ enum class Order : std::uint8_t { save = 0, legacy = 1 };
 /// flattening a layer for a legacy .h5 (docs/layouts.md gives the whole rule).
 std::span<const std::uint8_t> child_order(const Variant& variant, Order order, Framework framework);
 
-/// The sub-layer that is stored as `path` below a layer of this class ("cell"); null when there is none.
-/// When `fixed_class` is set it holds for every variant; `fixed_variant` then belongs to one of them.
+/// The sub-layer that is stored as `path` below a layer of this class ("cell"), in either framework's
+/// spelling; null when there is none. When `fixed_class` is set it holds for every variant; `fixed_variant`
+/// then belongs to one of them.
 const Child* find_child(const ClassLayout& layout, std::string_view path, Framework framework);
 
 /// Flattening a nested model for a legacy .h5: are its own variables behind those of its layers?
@@ -176,10 +183,12 @@ bool model_weights_come_last(Framework framework);
 using Shape = std::span<const std::uint64_t>;
 
 /// The roles of the variables found in stored order at a v3 key that names `layout`, when every variant that
-/// fits by count and rank agrees on them; else nothing (3 variables of batch_normalization may lack gamma or
-/// beta). Variants with keyed datasets (idf_weights) never fit.
+/// fits by count, rank and (if given, one each) dtype agrees on them; else nothing (3 variables of
+/// batch_normalization may lack gamma or beta). Without dtypes quantized layers are not thought of. Variants
+/// with keyed datasets (idf_weights) never fit.
 std::optional<std::vector<std::string_view>> roles_for(const ClassLayout& layout,
-                                                       std::span<const Shape> shapes, Framework framework);
+                                                       std::span<const Shape> shapes, Framework framework,
+                                                       std::span<const DType> dtypes = {});
 
 /// A class and variant that could have produced the given weights.
 struct Candidate {
@@ -193,7 +202,8 @@ struct NamedShape {
 
 /// Built-in layer classes whose flattened legacy weights (own, then those of fixed sub-layers) have exactly
 /// these names in this order, with fitting ranks and gate widths. Several candidates are normal (Conv2D and
-/// Conv2DTranspose): the caller must then ask, never pick. Cells and abstract wrappers are no candidates.
+/// Conv2DTranspose): the caller must then ask, never pick. At most one candidate a class; no cells, no
+/// wrappers, no quantized layers.
 std::vector<Candidate> candidates_for(std::span<const NamedShape> weights, Framework framework);
 
 /// The role a Keras 1 variable name stands for ("W" -> "kernel", "running_std" -> "moving_variance"); other

@@ -37,6 +37,27 @@ bool shapes_fit(std::span<const OwnWeight* const> weights, std::span<const Shape
     return true;
 }
 
+bool is_quantized(const Variant& variant) {
+    return std::ranges::any_of(variant.when, [](const Condition& c) { return c.test == Test::quantized; });
+}
+
+bool dtype_fits(const OwnWeight& weight, DType dtype) {
+    if (weight.dtype.empty()) return info(dtype).cls == DTypeClass::floating;
+    return dtype_from_name(weight.dtype) == dtype;
+}
+
+/// Could these variables, in stored order, be all of the variant's own?
+bool own_fit(const Variant& variant, std::span<const Shape> shapes, std::span<const DType> dtypes) {
+    if (dtypes.empty() && is_quantized(variant)) return false;
+    std::vector<const OwnWeight*> own;
+    for (const OwnWeight& weight : variant.weights) {
+        if (!weight.key.empty()) return false;
+        if (own.size() < dtypes.size() && !dtype_fits(weight, dtypes[own.size()])) return false;
+        own.push_back(&weight);
+    }
+    return shapes_fit(own, shapes);
+}
+
 bool is_shared(std::span<const OwnWeight> own, std::string_view attribute, std::string_view role) {
     return std::ranges::any_of(own, [&](const OwnWeight& weight) {
         return std::ranges::any_of(weight.same_as, [&](std::string_view name) {
@@ -77,7 +98,7 @@ bool names_fit(std::span<const OwnWeight* const> expected, std::span<const Named
 const Variant* matching_variant(const ClassLayout& layout, std::span<const NamedShape> weights,
                                 std::span<const Shape> shapes, Framework framework) {
     for (const Variant& variant : layout.variants) {
-        if (!variant.frameworks.has(framework)) continue;
+        if (!variant.frameworks.has(framework) || is_quantized(variant)) continue;
         std::vector<const OwnWeight*> expected;
         if (!flatten(variant, framework, true, expected) || !flatten(variant, framework, false, expected))
             continue;
@@ -89,19 +110,14 @@ const Variant* matching_variant(const ClassLayout& layout, std::span<const Named
 }  // namespace
 
 std::optional<std::vector<std::string_view>> roles_for(const ClassLayout& layout,
-                                                       std::span<const Shape> shapes, Framework framework) {
+                                                       std::span<const Shape> shapes, Framework framework,
+                                                       std::span<const DType> dtypes) {
     std::optional<std::vector<std::string_view>> agreed;
     for (const Variant& variant : layout.variants) {
-        if (!variant.frameworks.has(framework)) continue;
-        std::vector<const OwnWeight*> own;
+        if (!variant.frameworks.has(framework) || !own_fit(variant, shapes, dtypes)) continue;
         std::vector<std::string_view> roles;
-        for (const OwnWeight& weight : variant.weights) {
-            own.push_back(&weight);
+        for (const OwnWeight& weight : variant.weights)
             roles.push_back(weight.role);
-        }
-        const bool keyed =
-            std::ranges::any_of(variant.weights, [](const OwnWeight& w) { return !w.key.empty(); });
-        if (keyed || !shapes_fit(own, shapes)) continue;
         if (agreed && *agreed != roles) return std::nullopt;
         agreed = std::move(roles);
     }

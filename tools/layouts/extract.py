@@ -8,23 +8,31 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from merge import FRAMEWORKS, merge
+from generate import FRAMEWORKS
+from merge import merge
 
 HERE = Path(__file__).resolve().parent
 TABLE = HERE.parent.parent / "src" / "model" / "layouts.json"
 WIDTH = 118
 
 
-def run_probe(framework_id):
-    """Each framework in a process of its own: they share TensorFlow's global state."""
+def probe(framework_id, *options):
+    """What probe.py sees. Each framework in a process of its own: they share TensorFlow's global state."""
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
-    done = subprocess.run([sys.executable, str(HERE / "probe.py"), framework_id], env=environment, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run([sys.executable, str(HERE / "probe.py"), framework_id, *options], env=environment,
+                          check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     if done.returncode != 0:
         raise SystemExit(f"probe of {framework_id} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout)
+
+
+def probe_all(*options):
+    """{framework id: what its probe sees}; both at the same time."""
+    with ThreadPoolExecutor(len(FRAMEWORKS)) as pool:
+        return dict(zip(FRAMEWORKS, pool.map(lambda fid: probe(fid, *options), FRAMEWORKS)))
 
 
 def problems(probes):
@@ -33,8 +41,8 @@ def problems(probes):
             if verdict != "weightless" and not verdict.startswith("excluded: ")]
 
 
-def extract():
-    probes = {fid: run_probe(fid) for fid in FRAMEWORKS}
+def table_of(probes):
+    """The text of the table."""
     found = problems(probes)
     if found:
         raise SystemExit("not covered:\n  " + "\n  ".join(found))
@@ -58,4 +66,4 @@ def pretty(value, depth):
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1] if len(sys.argv) > 1 else TABLE).write_text(extract())
+    Path(sys.argv[1] if len(sys.argv) > 1 else TABLE).write_text(table_of(probe_all()))

@@ -77,6 +77,13 @@ class Framework:
 
         return {"ConvLSTMCell": ConvLSTMCell}
 
+    def clear_names(self):
+        """Automatic layer names start anew ("lstm_cell", not "lstm_cell_7")."""
+        if self.is_keras3:
+            self.keras.backend.clear_session(free_memory=False)  # collecting garbage takes most of the time
+        else:
+            self.keras.backend.clear_session()
+
     def snake_case(self, name):
         if self.is_keras3:
             from keras.src.utils.naming import to_snake_case

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turns what two probes saw into the one table: drops axes that change nothing, joins the frameworks."""
 
-FRAMEWORKS = ("keras3", "tf_keras")
+from generate import FRAMEWORKS, holds
 
 
 def merge(probes, hand):
     """`probes`: {framework id: output of probe.py}; `hand`: old_classes.json."""
     by_framework = {fid: reduced_classes(probes[fid]) for fid in FRAMEWORKS}
+    fill_in_axes(by_framework)
     classes = {}
     for name in sorted(set(by_framework["keras3"]) | set(by_framework["tf_keras"])):
         classes[name] = join(name, {fid: by_framework[fid].get(name) for fid in FRAMEWORKS}, probes)
@@ -86,6 +87,21 @@ def seen(row):
         for c in row["layout"]["children"]]
 
 
+def fill_in_axes(by_framework):
+    """tf_keras lacks some of Keras 3's options (quantization, use_gate): it behaves as Keras 3's default."""
+    for name, recipe in by_framework["tf_keras"].items():
+        other = by_framework["keras3"].get(name, {"axes": ()})
+        for key in other["axes"]:
+            if key in recipe["axes"]:
+                continue
+            default = other["defaults"][key]
+            tests = [row["when"][key] for row in other["rows"]]
+            test = next(t for t in tests if holds({key: t}, {key: default}))
+            recipe["defaults"][key] = default
+            for row in recipe["rows"]:
+                row["when"][key] = test
+
+
 # --- both frameworks -------------------------------------------------------------------------------------------
 
 
@@ -96,29 +112,16 @@ def join(name, sides, probes):
     defaults = {}
     for fid in present:
         for key, value in sides[fid]["defaults"].items():
+            if key == "dtype":
+                continue  # a missing dtype is not quantized, whatever its name
             defaults.setdefault(key, {})[fid] = value
     if defaults:
         entry["defaults"] = dict(sorted(defaults.items()))
     entry["variants"] = join_variants({fid: sides[fid]["rows"] for fid in present})
-    adopt_attributes(entry["variants"])
+    attributes = {sub["attribute"] for item in entry["variants"] for sub in item.get("children", [])}
+    if len({plain(attribute) for attribute in attributes}) != len(attributes):
+        raise SystemExit(f"{name}: one sub-layer goes by two attributes: {sorted(attributes)}")
     return entry
-
-
-def adopt_attributes(variants):
-    """Where the frameworks have no variant in common, tf_keras' sub-layers take Keras 3's attribute names all the same."""
-    names = {plain(c["attribute"]): c["attribute"] for v in variants if "keras3" in v["frameworks"]
-             for c in v.get("children", [])}
-    for item in variants:
-        if "keras3" in item["frameworks"]:
-            continue
-        for sub in item.get("children", []):
-            old = sub["attribute"]
-            new = names.get(plain(old), old)
-            if new != old:
-                sub |= {"attribute": new, "path": {"tf_keras": old}, "tf": {"tf_keras": sub.get("tf", {}).get("tf_keras", old)}}
-        for order in ("save_order", "legacy_order"):
-            for fid, listed in item.get(order, {}).items():
-                item[order][fid] = [names.get(plain(name), name) for name in listed]
 
 
 def join_variants(rows):
@@ -249,6 +252,9 @@ def add_weightless(classes, probes):
 def add_hand_written(classes, hand):
     for name, entry in hand["classes"].items():
         classes[name] = entry
+    for name, old in hand["old_variants"].items():
+        classes[name].setdefault("defaults", {})[old["key"]] = old["default"]
+        classes[name]["variants"].insert(0, old["variant"])  # the first variant that fits counts
     for name, values in hand["absent_means"].items():
         for key, by_framework in values.items():
             if key in classes[name]["defaults"]:

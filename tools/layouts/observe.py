@@ -27,8 +27,8 @@ def observe(framework, recipe, layer):
     visited = framework.walk(layer)
     own = own_weights(framework, layer, dict(visited)[""])
     children = sub_layers(framework, recipe, layer, visited)
-    if not framework.is_keras3 or has_plain_legacy(framework, layer, own):
-        check_flattening(framework, layer, children)
+    if not any(weight["key"] for weight in own) and all(weight["legacy"] for weight in own):
+        check_flattening(framework, layer, own, children)
     mark_shared(framework, layer, own, children)
     return {
         "weights": own,
@@ -52,10 +52,9 @@ def own_weights(framework, layer, store):
     if len(ordinals) != len(variables):
         raise Surprise(f"{type(layer).__name__} stores {len(ordinals)} of {len(variables)} variables")
     found = []
-    for i, variable in enumerate(variables):
+    for ordinal in ordinals:
+        i, variable = stored_variable(framework, layer, variables, ordinal, store)
         shape = framework.array(variable).shape
-        if not np.array_equal(store[str(i)], framework.array(variable)):
-            raise Surprise(f"{type(layer).__name__}: dataset {i} is not variable {variable.name}")
         found.append({
             "role": framework.variable_name(variable),
             "trainable": i < trainable_count,
@@ -65,8 +64,18 @@ def own_weights(framework, layer, store):
             "shape": list(shape),
             "tf": edges.get(id(variable), edges.get(id(getattr(variable, "value", None)), "")),
             "legacy": id(variable) in legacy,
+            "id": id(variable),
         })
     return found
+
+
+def stored_variable(framework, layer, variables, ordinal, store):
+    """The variable in dataset `ordinal`: nearly always the one created in that place; quantized layers differ."""
+    candidates = [(int(ordinal), variables[int(ordinal)])] + list(enumerate(variables))
+    for i, variable in candidates:
+        if np.array_equal(store[ordinal], framework.array(variable)):
+            return i, variable
+    raise Surprise(f"{type(layer).__name__}: dataset {ordinal} is none of its variables")
 
 
 def named_weight(framework, layer, key, value, legacy):
@@ -74,7 +83,7 @@ def named_weight(framework, layer, key, value, legacy):
     variable = getattr(inner, key)
     return {"role": key, "trainable": False, "dtype": fixed_dtype(framework, variable), "key": key,
             "rank": value.ndim, "shape": list(value.shape), "tf": key if inner is layer else "",
-            "legacy": id(variable) in legacy}
+            "legacy": id(variable) in legacy, "id": 0}
 
 
 def fixed_dtype(framework, variable):
@@ -121,8 +130,7 @@ def plain_config(layer):
 
 def mark_shared(framework, layer, own, children):
     """An own variable that is also a sub-layer's: `same_as` = "attribute/role"."""
-    variables = framework.own_variables(layer)
-    for i, weight in enumerate(own):
+    for weight in own:
         weight["same_as"] = ""
         for child in children:
             value = getattr(layer, child["attribute"])
@@ -131,8 +139,9 @@ def mark_shared(framework, layer, own, children):
             if weight["key"] and hasattr(value, weight["key"]):
                 weight["same_as"] = child["attribute"] + "/" + weight["key"]
             for inner in framework.own_variables(value) if not weight["key"] else []:
-                if inner is variables[i]:
+                if id(inner) == weight["id"]:
                     weight["same_as"] = child["attribute"] + "/" + framework.variable_name(inner)
+        del weight["id"]
 
 
 def legacy_order(framework, layer, children):
@@ -147,25 +156,21 @@ def legacy_order(framework, layer, children):
     return order
 
 
-def has_plain_legacy(framework, layer, own):
-    return all(weight["legacy"] for weight in own)
-
-
-def check_flattening(framework, layer, children):
+def check_flattening(framework, layer, own, children):
     """The one rule: own trainable, sub-layers' trainable; own others, sub-layers' others; first mention counts.
     A frozen layer: own trainable, own others, sub-layers."""
     by_name = {child["attribute"]: getattr(layer, child["attribute"]) for child in children}
     order = legacy_order(framework, layer, children)
     inner = [item for name in order
              for item in (by_name[name] if isinstance(by_name[name], (list, tuple)) else [by_name[name]])]
-    variables = framework.own_variables(layer)
-    count = framework.own_trainable_count(layer)
+    trainable = [weight["id"] for weight in own if weight["trainable"]]
+    other = [weight["id"] for weight in own if not weight["trainable"]]
     if layer.trainable:
-        expected = variables[:count] + [w for item in inner for w in item.trainable_weights]
-        expected += variables[count:] + [w for item in inner for w in item.non_trainable_weights]
+        expected = trainable + [id(w) for item in inner for w in item.trainable_weights]
+        expected += other + [id(w) for item in inner for w in item.non_trainable_weights]
     else:
-        expected = variables + [w for item in inner for w in framework.legacy_weights(item)]
-    unique = list(dict.fromkeys(id(variable) for variable in expected))
+        expected = trainable + other + [id(w) for item in inner for w in framework.legacy_weights(item)]
+    unique = list(dict.fromkeys(expected))
     if unique != [id(variable) for variable in framework.legacy_weights(layer)]:
         raise Surprise(f"{type(layer).__name__}: legacy order breaks the rule: "
                        f"{[v.name for v in framework.legacy_weights(layer)]}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs inside one framework: builds every recipe in every combination of its axes, prints what it saw as JSON.
 
-Usage: probe.py keras3|tf_keras
+Usage: probe.py keras3|tf_keras [--orders]      --orders: also hold the checked-in table against real legacy files
 """
 
 import inspect
@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+import legacy_order
 import models
 import weightless
 from framework import Framework
@@ -44,7 +45,7 @@ def outcome(framework, recipe, chosen, forced=None):
     """The layout over all input alternatives: ranks that differ become -1."""
     seen = []
     for shapes in recipe.inputs:
-        framework.keras.backend.clear_session()
+        framework.clear_names()
         layer = make(framework, recipe, chosen, forced)
         build(framework, recipe, layer, shapes)
         seen.append(observe(framework, recipe, layer))
@@ -62,7 +63,8 @@ def outcome(framework, recipe, chosen, forced=None):
 
 def usable_axes(framework, recipe):
     cls = framework.classes[recipe.name]
-    return [(key, choices) for key, choices in recipe.axes if known_key(framework, cls, key)]
+    return [(key, choices) for key, choices in recipe.axes
+            if known_key(framework, cls, key) and (key != "dtype" or framework.is_keras3)]
 
 
 def known_key(framework, cls, key):
@@ -70,7 +72,7 @@ def known_key(framework, cls, key):
     for base in cls.__mro__:
         if "__init__" in vars(base):
             names |= set(inspect.signature(base.__init__).parameters)
-    return key in names or (key == "renorm" and not framework.is_keras3)
+    return key in names
 
 
 def observe_recipe(framework, recipe):
@@ -130,6 +132,8 @@ def main():
         "keys": {name: framework.snake_case(name) for name in sorted(framework.classes)},
         "aliases": {name: cls.__name__ for name, cls in sorted(framework.classes.items()) if name != cls.__name__},
     }
+    if "--orders" in sys.argv[2:]:
+        result["order_mistakes"] = legacy_order.mistakes(framework)
     json.dump(result, sys.stdout, sort_keys=True)
 
 

@@ -190,6 +190,18 @@ def others():
     ]
 
 
+def quantized_twins(recipes):
+    """Keras 3 layers that can be quantized: other variables then. float8, gptq and awq are not described."""
+    modes = axis("dtype", Choice("float32", "not_quantized"), Choice("int8_from_float32", ["quantized", "int8"]),
+                 Choice("int4_from_float32", ["quantized", "int4|int4/-1"]),
+                 Choice("int4/2_from_float32", ["quantized", "int4/*"]))
+    for recipe in recipes:
+        if recipe.name in ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding"):
+            recipe.axes = recipe.axes + [modes]
+
+
 def all_recipes():
     groups = (convolutions, recurrent, wrappers, normalizations, attention, lookups, others)
-    return [recipe for group in groups for recipe in group()]
+    recipes = [recipe for group in groups for recipe in group()]
+    quantized_twins(recipes)
+    return recipes

@@ -13,6 +13,7 @@
 
 namespace {
 
+using ballast::DType;
 using ballast::Tree;
 using namespace ballast::layout;
 using Dims = std::vector<std::uint64_t>;
@@ -67,9 +68,10 @@ Names candidate_names(std::initializer_list<std::pair<const char*, Dims>> weight
     return names;
 }
 
-std::string roles_of(const char* class_name, std::initializer_list<Dims> shapes, Framework framework = k3) {
+std::string roles_of(const char* class_name, std::initializer_list<Dims> shapes,
+                     std::initializer_list<DType> dtypes = {}, Framework framework = k3) {
     const std::vector<Shape> list(shapes.begin(), shapes.end());
-    const auto found = roles_for(*find_class(class_name), list, framework);
+    const auto found = roles_for(*find_class(class_name), list, framework, std::vector<DType>(dtypes));
     if (!found) return "?";
     std::string text;
     for (const std::string_view role : *found)
@@ -145,6 +147,8 @@ TEST_CASE("layouts: own variables follow the config") {
     CHECK(roles("BatchNormalization", config({{"renorm", true}}), k2) ==
           "gamma beta ~moving_mean ~moving_variance ~moving_stddev ~renorm_mean ~renorm_stddev");
     CHECK(roles("SeparableConv2D", config({}), k3) == "depthwise_kernel pointwise_kernel bias");
+    CHECK(roles("LayerNormalization", config({{"rms_scaling", false}}), k3) == "gamma beta");
+    CHECK(roles("LayerNormalization", config({{"rms_scaling", true}}), k3) == "gamma");  // Keras 3.0 to 3.10
     CHECK(roles("EinsumDense", config({{"bias_axes", Tree()}}), k3) == "kernel");
     CHECK(roles("EinsumDense", config({{"bias_axes", "d"}}), k3) == "kernel bias");
     CHECK(roles("Attention", config({{"use_scale", true}, {"score_mode", "concat"}}), k3) ==
@@ -235,7 +239,10 @@ TEST_CASE("layouts: attention stores its projections under other names in each f
     CHECK(roles(*keras3.children[0].fixed_variant) == "kernel bias");
     const Variant& old = variant("MultiHeadAttention", config({{"use_bias", false}}), k2);
     CHECK(find_child(*find_class("MultiHeadAttention"), "_query_dense", k2) != nullptr);
-    CHECK(find_child(*find_class("MultiHeadAttention"), "query_dense", k2) == nullptr);
+    CHECK(find_child(*find_class("MultiHeadAttention"), "_query_dense", k3)->attribute ==
+          "query_dense");  // Keras 3.0
+    CHECK(find_child(*find_class("MultiHeadAttention"), "dense", k3) == nullptr);
+    CHECK(find_child(*find_class("MultiHeadAttention"), "", k3) == nullptr);
     for (const Child& child : old.children)
         CHECK(roles(*child.fixed_variant) == "kernel");
     const Variant& gated = variant("MultiHeadAttention", config({{"use_gate", true}}), k3);
@@ -246,6 +253,28 @@ TEST_CASE("layouts: attention stores its projections under other names in each f
 TEST_CASE("layouts: without a config only a class with one variant has an answer") {
     CHECK(choose_variant(*find_class("Embedding"), Tree(), k2) != nullptr);
     CHECK(choose_variant(*find_class("Dense"), Tree(), k3) == nullptr);
+}
+
+TEST_CASE("layouts: quantized layers of Keras 3 own other variables") {
+    const auto policy = [](const char* mode) {
+        return config(
+            {{"dtype", config({{"class_name", "QuantizedDTypePolicy"},
+                               {"config", config({{"mode", mode}, {"source_name", "float32"}})}})}});
+    };
+    CHECK(roles("Dense", policy("int8"), k3) == "~kernel bias ~kernel_scale");
+    CHECK(roles("Dense", policy("int4/-1"), k3) == "~kernel bias ~kernel_scale");
+    CHECK(roles("Dense", policy("int4/128"), k3) == "~kernel bias ~kernel_scale ~kernel_zero ~g_idx");
+    CHECK(roles("Dense", config({{"dtype", "int8_from_mixed_bfloat16"}, {"use_bias", false}}), k3) ==
+          "~kernel ~kernel_scale");
+    CHECK(roles("Embedding", policy("int8"), k3) == "~embeddings ~embeddings_scale");
+    CHECK(roles("Dense", config({{"dtype", "mixed_bfloat16"}}), k3) == "kernel bias");
+    CHECK(roles("Dense", config({{"dtype", config({{"config", config({{"name", "float32"}})}})}}), k3) ==
+          "kernel bias");
+    // Not described: no answer rather than a wrong one.
+    for (const char* mode : {"float8", "gptq/4/128", "awq/4/128", "int16"}) {
+        CAPTURE(mode);
+        CHECK(choose_variant(*find_class("Dense"), policy(mode), k3) == nullptr);
+    }
 }
 
 TEST_CASE("layouts: config values as Python sees them") {
@@ -283,6 +312,14 @@ TEST_CASE("layouts: roles without a config need one reading") {
     CHECK(roles_of("LSTMCell", {Dims{3, 15}, Dims{5, 15}, Dims{15}}) == "?");  // a GRU's widths
     CHECK(roles_of("StringLookup", {Dims{7}}) == "?");
     CHECK(roles_of("Dropout", {}) == "");
+    CHECK(roles_of("Dense", {Dims{3, 5}, Dims{5}}, {DType::float32, DType::float32}) == "kernel bias");
+    CHECK(roles_of("Dense", {Dims{3, 5}, Dims{5}}, {DType::bfloat16, DType::bfloat16}) == "kernel bias");
+    CHECK(roles_of("Dense", {Dims{3, 5}, Dims{5}}, {DType::int8, DType::float32}) == "kernel kernel_scale");
+    CHECK(roles_of("Dense", {Dims{3, 5}, Dims{5}, Dims{5}}, {DType::int8, DType::float32, DType::float32}) ==
+          "kernel bias kernel_scale");
+    CHECK(roles_of("Embedding", {Dims{7, 5}}, {DType::float16}) == "embeddings");
+    CHECK(roles_of("Normalization", {vector, vector, Dims{}},
+                   {DType::float32, DType::float32, DType::int64}) == "mean variance count");
 }
 
 TEST_CASE("layouts: classes by the names and shapes of a legacy layer") {
