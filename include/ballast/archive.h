@@ -31,6 +31,7 @@ struct ArchiveContents {
     std::shared_ptr<const Index> index;
     std::shared_ptr<Model> model;  ///< what was lifted; its values refer to `index`. Never null.
     Tree metadata;                 ///< what inspect shows besides tensors
+    bool used_config = false;      ///< OpenOptions::config decided names, roles and order
     std::vector<std::string> warnings;
     /// Parts that are listed but cannot be converted (a soft link where a weight should be); converting
     /// throws the first.
@@ -53,6 +54,8 @@ public:
     const Tree& metadata() const noexcept { return contents_.metadata; }
     const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
 
+    /// Whether the format took OpenOptions::config into account; those without layers of their own do not.
+    bool used_config() const noexcept { return contents_.used_config; }
     const std::vector<Error>& problems() const noexcept { return contents_.problems; }
     /// For open(): what detection found odd. Call before the archive is shared.
     void add_warnings(std::vector<std::string> warnings);

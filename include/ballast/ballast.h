@@ -6,6 +6,7 @@
 //   ballast::convert("old.h5", "new.weights.h5");
 #pragma once
 
+#include "ballast/align.h"
 #include "ballast/archive.h"
 #include "ballast/convert.h"
 #include "ballast/dtype.h"

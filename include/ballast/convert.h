@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "ballast/align.h"
 #include "ballast/archive.h"
 #include "ballast/error.h"
 #include "ballast/export.h"
@@ -27,6 +28,11 @@ struct ConvertOptions {
     WriteOptions write;
     std::optional<std::filesystem::path>
         config;  ///< where the architecture is: a JSON of model.to_json(), any file with a config
+    /// A file of the target model: its layers, keys and order are kept and filled with the source's weights.
+    std::optional<std::filesystem::path> like;
+    /// How the weights find their place in `like`, or in `config` for a source without layers. A map without
+    /// either renames the tensors of formats without layers.
+    AlignOptions align;
     std::vector<std::string> include;  ///< globs of tensors to keep; empty = all
     std::vector<std::string> exclude;
     std::vector<std::string> allow_loss;  ///< "weights", "assets", "precision", "all"

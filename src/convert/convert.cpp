@@ -76,6 +76,7 @@ Report convert(const Location& source, const Location& destination, const Conver
     select_values(model, options.include, options.exclude, report);
     WritePlan plan;
     try {
+        model = fit(*archive, std::move(model), options, open_options, report);
         plan = plan_of(model, format, destination, options.save, report);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::needs_config) throw;

@@ -10,6 +10,7 @@
 #include "container/json/json.h"
 #include "convert/transfer.h"
 #include "dialect/reporting.h"
+#include "model/config.h"
 #include "model/model_tensors.h"
 #include "model/naming.h"
 
@@ -28,14 +29,14 @@ bool looks_like_json(const io::Source& source) {
     return false;
 }
 
-Tree parse_json_file(const io::Source& source, const Limits& limits) {
+std::string text_of(const io::Source& source, const Limits& limits) {
     if (source.size() > limits.json_bytes) {
-        throw Error(ErrorCode::limit_exceeded, "the JSON is larger than the limit json_bytes")
+        throw Error(ErrorCode::limit_exceeded, "the text is larger than the limit json_bytes")
             .in(source.path());
     }
     std::string text(static_cast<std::size_t>(source.size()), '\0');
     source.read_at(0, std::as_writable_bytes(std::span(text)));
-    return json::parse(text, limits, source.path());
+    return text;
 }
 
 bool matches(const TensorExpr& value, const std::string& name, const std::string& glob) {
@@ -75,7 +76,7 @@ void read_config(const std::filesystem::path& path, OpenOptions& options) {
     if (location.kind == Location::Kind::file) {
         const auto source = location.fs->open(location.name);
         if (looks_like_json(*source)) {
-            options.config = parse_json_file(*source, options.limits);
+            options.config = json::parse(text_of(*source, options.limits), options.limits, source->path());
             return;
         }
     }
@@ -88,6 +89,27 @@ void read_config(const std::filesystem::path& path, OpenOptions& options) {
             .in(path.string())
             .hint("give a JSON file written by model.to_json(), or a whole-model .h5");
     }
+}
+
+Model fit(const Archive& source, Model model, const ConvertOptions& options, const OpenOptions& open_options,
+          Report& report) {
+    if (options.like) {
+        OpenOptions plain;
+        plain.limits = open_options.limits;
+        plain.config = open_options.config;
+        plain.config_path = open_options.config_path;
+        const auto archive = open(*options.like, plain);
+        if (!archive->problems().empty()) throw Error(archive->problems().front());
+        return align(model, archive->release_model(), options.align, report);
+    }
+    if (!open_options.config.is_null() && !source.used_config()) {
+        ConfigOptions config;
+        config.limits = open_options.limits;
+        config.where = open_options.config_path;
+        return align(model, model_from_config(open_options.config, config), options.align, report);
+    }
+    if (!options.align.map.empty()) return renamed_tensors(model, options.align.map, report);
+    return model;
 }
 
 std::vector<ValuePlace> value_places(Model& model) {
@@ -182,6 +204,10 @@ void check_losses(const Report& report, const std::vector<std::string>& kinds) {
                                       " would be lost: " + first->text)
         .tensor(first->from)
         .hint("convert to safetensors, which holds everything; or accept the loss with --allow-loss weights");
+}
+
+std::string read_text(const Location& source, const Limits& limits) {
+    return text_of(*source.fs->open(source.name), limits);
 }
 
 void write_text(const Location& destination, std::string_view text, const WriteOptions& options) {

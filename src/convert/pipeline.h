@@ -30,6 +30,11 @@ std::vector<ValuePlace> value_places(Model& model);
 void select_values(Model& model, const std::vector<std::string>& include,
                    const std::vector<std::string>& exclude, Report& report);
 
+/// The model in the layout the options ask for: of the template, of a config the source's format does not use
+/// itself, or renamed by the map alone; else as it is. `open` is what the archive was opened with.
+Model fit(const Archive& archive, Model model, const ConvertOptions& options, const OpenOptions& open,
+          Report& report);
+
 /// Throws unsupported_dtype when the format's flavour cannot hold a weight's type.
 void check_dtypes(Model& model, const Format& format, const SaveOptions& options);
 
@@ -40,6 +45,9 @@ void check_complete(Model& model, const Report& report);
 /// Throws lossy when the report says that something is lost and it is not allowed ("weights", "assets",
 /// "precision", "all").
 void check_losses(const Report& report, const std::vector<std::string>& allowed);
+
+/// A small text file a user names (a map), whole; limit_exceeded above Limits::json_bytes.
+std::string read_text(const Location& source, const Limits& limits);
 
 /// Writes a small file of our own (a report) as every other: atomically.
 void write_text(const Location& destination, std::string_view text, const WriteOptions& options);

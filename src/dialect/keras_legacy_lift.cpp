@@ -52,6 +52,7 @@ public:
         ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
         contents.kind = own_config.is_null() ? "weights" : "model";
         contents.metadata = std::move(metadata);
+        contents.used_config = !options_.config.is_null();
         return contents;
     }
 

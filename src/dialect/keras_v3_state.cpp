@@ -129,6 +129,7 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
     ArchiveContents contents =
         lifting.finish(along_config ? Lifting::IndexOrder::as_bound : Lifting::IndexOrder::natural);
     contents.kind = "weights";
+    contents.used_config = along_config;
     contents.metadata = std::move(metadata);
     return contents;
 }

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct Options {
     std::vector<std::string> paths;  ///< sources, then the destination
-    std::string from, config, report, names = "canonical";
+    std::string from, config, like, map, match, report, names = "canonical";
     ConvertOptions convert;
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false;
 };
@@ -83,11 +83,15 @@ std::string retry_with(const std::string& source, const fs::path& destination, s
     return "ballast convert " + source + " " + destination.string() + " " + std::string(extra);
 }
 
-void add_retry(Error& error, const std::string& source, const fs::path& destination) {
+void add_retry(Error& error, const Options& options, const std::string& source, const fs::path& destination) {
     std::string_view extra;
     switch (error.code()) {
         case ErrorCode::needs_config:
             extra = "--config MODEL.json";
+            break;
+        case ErrorCode::ambiguous_mapping:
+            if (options.like.empty()) return;
+            extra = options.map.empty() ? "--map NAMES.txt" : "--match order";
             break;
         case ErrorCode::lossy:
             extra = "--allow-loss weights";
@@ -160,11 +164,22 @@ void print_closing(const Report& report, const Options& options) {
                  report.summary().c_str(), human_size(report.bytes).c_str());
 }
 
+MatchBy match_of(std::string_view word) {
+    if (word == "path") return MatchBy::path;
+    if (word == "name") return MatchBy::name;
+    if (word == "order") return MatchBy::order;
+    return MatchBy::automatic;
+}
+
 int run(Options& options) {
     ConvertOptions& convert_options = options.convert;
     ProgressBar bar(!options.quiet);
     convert_options.open.format = options.from;
     if (!options.config.empty()) convert_options.config = options.config;
+    if (!options.like.empty()) convert_options.like = options.like;
+    if (!options.map.empty())
+        convert_options.align.map = parse_map(read_text(Location::for_reading(options.map), {}), options.map);
+    convert_options.align.match = match_of(options.match);
     convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
     convert_options.save.include_optimizer = !options.without_optimizer;
     convert_options.write.durable = !options.no_fsync;
@@ -181,7 +196,7 @@ int run(Options& options) {
                 convert(Location::for_reading(source), destination_of(destination), convert_options));
         } catch (Error& error) {
             bar.clear();
-            add_retry(error, source, destination);
+            add_retry(error, options, source, destination);
             throw;
         }
         bar.clear();
@@ -215,6 +230,18 @@ void add_what(CLI::App& command, Options& options) {
         ->check(CLI::IsMember({"canonical", "stored"}));
 }
 
+void add_template(CLI::App& command, Options& options) {
+    command.add_option("--like", options.like,
+                       "A file of the target model: its layout is filled with the source's weights");
+    command.add_option("--map", options.map,
+                       "A file of lines `old -> new`: names in the target; * matches, $1 is what it matched");
+    command
+        .add_option("--match", options.match, "How tensors find their place in --like: path, name or order")
+        ->check(CLI::IsMember({"path", "name", "order"}));
+    command.add_flag("--skip-mismatch", options.convert.align.skip_mismatch,
+                     "Layers that do not fit keep what the template has");
+}
+
 void add_how(CLI::App& command, Options& options) {
     auto* force = command.add_flag("-f,--overwrite", options.force, "Replace an existing destination");
     command
@@ -244,6 +271,7 @@ Command add_convert(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("convert", "Converts a file into another format, or several into a folder");
     add_what(*command, *options);
+    add_template(*command, *options);
     add_how(*command, *options);
     return {command, [options] { return run(*options); }};
 }

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stages of matching: by path, by layer name, by order, by shape; see align_match.h.
+#include "model/align_match.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "ballast/error.h"
+
+namespace ballast {
+namespace {
+
+constexpr std::string_view map_hint =
+    "settle it with --map FILE (lines `old -> new`), or with --match path, name or order";
+
+bool is_ordinal(std::string_view role) {
+    return !role.empty() && role.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+class Matcher {
+public:
+    Matcher(const AlignSide& source, const AlignSide& target) : source_(source), target_(target) {
+        found_.source_of.assign(target.items.size(), no_item);
+        found_.target_of.assign(source.items.size(), no_item);
+    }
+
+    Matching run(MatchBy match) {
+        // What the user named goes there, whatever else is matched how.
+        by_item_name([](const AlignItem& item) -> const std::string& { return item.name; }, true);
+        check_map();
+        switch (match) {
+            case MatchBy::automatic:
+                by_path();
+                by_layer_name();
+                by_shape();
+                break;
+            case MatchBy::path:
+                by_path();
+                break;
+            case MatchBy::name:
+                by_layer_name();
+                break;
+            case MatchBy::order:
+                by_order();
+                break;
+        }
+        return std::move(found_);
+    }
+
+private:
+    void put(std::size_t from, std::size_t to) {
+        found_.target_of[from] = to;
+        found_.source_of[to] = from;
+    }
+    bool free_source(std::size_t item) const { return found_.target_of[item] == no_item; }
+    bool free_target(std::size_t item) const { return found_.source_of[item] == no_item; }
+
+    Error ambiguous(std::string message) const {
+        return Error(ErrorCode::ambiguous_mapping, std::move(message)).hint(map_hint);
+    }
+
+    // ---- by path ----
+
+    void by_path() {
+        by_item_name([](const AlignItem& item) -> const std::string& { return item.name; }, false);
+        by_item_name([](const AlignItem& item) -> const std::string& { return item.stored; }, false);
+        std::unordered_map<std::string_view, std::size_t> units;
+        for (std::size_t unit = 0; unit < target_.units.size(); ++unit)
+            units.emplace(target_.units[unit].path, unit);
+        for (const AlignUnit& unit : source_.units) {
+            if (const auto place = units.find(unit.path); place != units.end())
+                match_units(unit, target_.units[place->second]);
+        }
+    }
+
+    template <class Key>
+    void by_item_name(Key key, bool only_mapped) {
+        std::unordered_map<std::string_view, std::size_t> places;
+        for (std::size_t i = 0; i < target_.items.size(); ++i) {
+            if (free_target(i) && !key(target_.items[i]).empty()) places.emplace(key(target_.items[i]), i);
+        }
+        for (std::size_t i = 0; i < source_.items.size(); ++i) {
+            const AlignItem& item = source_.items[i];
+            if (!free_source(i) || (only_mapped && !item.mapped)) continue;
+            const auto place = places.find(key(item));
+            if (place == places.end()) continue;
+            if (!free_target(place->second)) throw twice(place->second, i);
+            put(i, place->second);
+        }
+    }
+
+    Error twice(std::size_t place, std::size_t item) const {
+        const AlignItem& first = source_.items[found_.source_of[place]];
+        return ambiguous("two tensors of the source, '" + first.stored + "' and '" +
+                         source_.items[item].stored + "', would both become '" + target_.items[place].name +
+                         "'");
+    }
+
+    // ---- layer by layer ----
+
+    std::vector<std::size_t> free_items(const AlignUnit& unit, bool of_source) const {
+        std::vector<std::size_t> items;
+        for (const std::size_t item : unit.items) {
+            if (of_source ? free_source(item) : free_target(item)) items.push_back(item);
+        }
+        return items;
+    }
+
+    /// By role; where one side knows only ordinals and as many, by position.
+    bool match_units(const AlignUnit& from, const AlignUnit& to) {
+        const std::vector<std::size_t> sources = free_items(from, true), targets = free_items(to, false);
+        bool any = false, ordinals = false;
+        for (const std::size_t s : sources) {
+            ordinals = ordinals || is_ordinal(source_.items[s].role);
+            for (const std::size_t t : targets) {
+                ordinals = ordinals || is_ordinal(target_.items[t].role);
+                if (!free_target(t) || source_.items[s].role != target_.items[t].role) continue;
+                put(s, t);
+                any = true;
+                break;
+            }
+        }
+        if (any || !ordinals || sources.size() != targets.size()) return any;
+        for (std::size_t i = 0; i < sources.size(); ++i)
+            put(sources[i], targets[i]);
+        return true;
+    }
+
+    using Units = std::map<std::string_view, std::vector<std::size_t>>;
+    Units free_units(const AlignSide& side, bool of_source) const {
+        Units units;
+        for (std::size_t i = 0; i < side.units.size(); ++i) {
+            const AlignUnit& unit = side.units[i];
+            if (!unit.name.empty() && !free_items(unit, of_source).empty()) units[unit.name].push_back(i);
+        }
+        return units;
+    }
+
+    void by_layer_name() {
+        const Units sources = free_units(source_, true), targets = free_units(target_, false);
+        for (const auto& [name, from] : sources) {
+            const auto to = targets.find(name);
+            if (to == targets.end()) continue;
+            if (from.size() > 1 || to->second.size() > 1) {
+                throw ambiguous("the source has " + std::to_string(from.size()) + " layers named '" +
+                                std::string(name) + "' and the target " + std::to_string(to->second.size()));
+            }
+            match_units(source_.units[from.front()], target_.units[to->second.front()]);
+        }
+    }
+
+    void by_order() {
+        std::vector<std::size_t> sources, targets;
+        for (std::size_t i = 0; i < source_.items.size(); ++i) {
+            if (free_source(i)) sources.push_back(i);
+        }
+        for (std::size_t i = 0; i < target_.items.size(); ++i) {
+            if (free_target(i)) targets.push_back(i);
+        }
+        if (sources.size() != targets.size()) {
+            throw ambiguous("by order, the source has " + std::to_string(sources.size()) +
+                            " tensors for the " + std::to_string(targets.size()) + " of the target");
+        }
+        for (std::size_t i = 0; i < sources.size(); ++i)
+            put(sources[i], targets[i]);
+    }
+
+    // ---- by shape, where only one assignment fits ----
+
+    static std::string shapes_of(const AlignSide& side, const AlignUnit& unit) {
+        std::string text;
+        for (const std::size_t item : unit.items) {
+            const TensorExpr& value = *side.items[item].value;
+            if (value.empty()) return {};
+            text += value.shape().to_string() + ";";
+        }
+        return text;
+    }
+
+    /// Whole layers that nothing has matched yet, by the shapes of their tensors.
+    std::map<std::string, std::vector<std::size_t>> untouched(const AlignSide& side, bool of_source) const {
+        std::map<std::string, std::vector<std::size_t>> units;
+        for (std::size_t i = 0; i < side.units.size(); ++i) {
+            const AlignUnit& unit = side.units[i];
+            if (unit.items.empty() || free_items(unit, of_source).size() != unit.items.size()) continue;
+            if (std::string shapes = shapes_of(side, unit); !shapes.empty())
+                units[std::move(shapes)].push_back(i);
+        }
+        return units;
+    }
+
+    void by_shape() {
+        const auto sources = untouched(source_, true), targets = untouched(target_, false);
+        for (const auto& [shapes, from] : sources) {
+            const auto to = targets.find(shapes);
+            if (to == targets.end()) continue;
+            const AlignUnit& first = source_.units[from.front()];
+            const AlignUnit& place = target_.units[to->second.front()];
+            if (from.size() > 1 || to->second.size() > 1) {
+                throw ambiguous("names do not tell where layer '" + first.path + "' of the source belongs: " +
+                                std::to_string(from.size()) + " of its layers and " +
+                                std::to_string(to->second.size()) + " of the target's have the same shapes");
+            }
+            for (std::size_t i = 0; i < first.items.size(); ++i)
+                put(first.items[i], place.items[i]);
+            found_.notes.push_back("layer '" + first.path + "' of the source became '" + place.path +
+                                   "': no other has these shapes");
+        }
+    }
+
+    void check_map() const {
+        for (std::size_t i = 0; i < source_.items.size(); ++i) {
+            const AlignItem& item = source_.items[i];
+            if (!item.mapped || !free_source(i)) continue;
+            throw Error(ErrorCode::name_not_found,
+                        "the map calls it '" + item.name + "', and the target has no tensor of that name")
+                .tensor(item.stored)
+                .hint("list the target's names with `ballast inspect`");
+        }
+    }
+
+    const AlignSide& source_;
+    const AlignSide& target_;
+    Matching found_;
+};
+
+}  // namespace
+
+Matching match_items(const AlignSide& source, const AlignSide& target, MatchBy match) {
+    return Matcher(source, target).run(match);
+}
+
+}  // namespace ballast
