@@ -135,6 +135,9 @@ struct Producer {
     std::string flavor;         ///< "keras3", "tf_keras"; empty when unknown
     std::string keras_version;  ///< as written in the file; empty when not there
     std::string backend;
+    /// The model came back out of the metadata of a format without layers (safetensors), which promises the
+    /// exact way back: a writer of `dialect` then writes `flavor` unless told otherwise.
+    bool restored = false;
 };
 
 struct Model {

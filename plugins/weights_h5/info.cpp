@@ -14,7 +14,7 @@ constexpr std::array signatures = {Signature{0, "\x89HDF\r\n\x1a\n"}};
 // float8 has no agreed storage in HDF5, and Keras stores no complex weights.
 constexpr std::array dtypes = {boolean, int8,   uint8,   int16,    uint16,  int32,  uint32,
                                int64,   uint64, float16, bfloat16, float32, float64};
-constexpr std::array flavors = {Flavor{"keras3", dtypes}};
+constexpr std::array flavors = {Flavor{"keras3", dtypes}, Flavor{"tf_keras", dtypes}};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "convert/pipeline.h"
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 #include <unordered_set>
 
@@ -61,6 +62,14 @@ std::vector<bool> matched_by(const std::vector<ValuePlace>& places, const std::v
         }
     }
     return matched;
+}
+
+std::string flavor_list(std::span<const Flavor> flavors) {
+    std::string names;
+    for (const Flavor& flavor : flavors) {
+        if (!flavor.name.empty()) names += (names.empty() ? "flavours: " : ", ") + std::string(flavor.name);
+    }
+    return names.empty() ? "leave --flavor out" : names;
 }
 
 bool allowed(const std::vector<std::string>& kinds, std::string_view kind) {
@@ -162,7 +171,7 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
         throw Error(ErrorCode::invalid_argument, "the format " + std::string(format.info().id) +
                                                      " has no flavour '" + options.flavor +
                                                      "' that can be written")
-            .hint(flavors.empty() ? "leave --flavor out" : "flavours: " + std::string(flavors.front().name));
+            .hint(flavor_list(flavors));
     }
     for (const TensorExpr* value : model_values(model)) {
         const DType dtype = value->dtype();

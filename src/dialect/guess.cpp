@@ -47,7 +47,7 @@ const Variant* fitting_variant(const layout::ClassLayout& known, const Layer& la
 /// Builds the guessed model layer by layer.
 class Guess {
 public:
-    explicit Guess(const Model& model) {
+    Guess(const Model& model, Framework flavor) : flavor_(flavor) {
         result_.layers.emplace_back(model.layers[model.root]);
         result_.layers[0].edges.clear();
         for (std::size_t i = 0; i < result_.layers[0].weights.size(); ++i) {
@@ -55,7 +55,7 @@ public:
         }
         result_.producer = model.producer;
         result_.producer.dialect = keras_v3::dialect;
-        result_.producer.flavor = "keras3";
+        result_.producer.flavor = flavor == Framework::keras3 ? "keras3" : "tf_keras";
     }
 
     /// False when the layer's class cannot be told.
@@ -109,13 +109,14 @@ private:
              layout::child_order(variant, layout::Order::legacy, Framework::tf_keras)) {
             const layout::Child& child = variant.children[index];
             if (!child.fixed_class || !child.fixed_variant) continue;
-            const std::string child_path = path + "/" + std::string(child.path(Framework::keras3));
+            const std::string child_path = path + "/" + std::string(child.path(flavor_));
             const LayerId sub = add_layer(*child.fixed_class, *child.fixed_variant, child_path, places);
             result_.layers[id].edges.push_back({Edge::Kind::attribute, std::string(child.attribute), sub});
         }
         return id;
     }
 
+    Framework flavor_;
     Model result_;
     KeyCounter counter_;
 };
@@ -126,8 +127,8 @@ bool has_classes(const Model& model) {
     return model.has_layers() && model.layers[model.root].config.is_object();
 }
 
-Model guess_classes(const Model& model) {
-    Guess guess(model);
+Model guess_classes(const Model& model, Framework flavor) {
+    Guess guess(model, flavor);
     std::string unclear;
     std::size_t count = 0;
     for (const Edge& edge : model.layers[model.root].edges) {

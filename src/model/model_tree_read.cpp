@@ -125,7 +125,7 @@ private:
         if (tree.is_null()) return {};
         object(tree, "producer");
         return {text_member(tree, key::dialect), text_member(tree, key::flavor),
-                text_member(tree, key::keras_version), text_member(tree, key::backend)};
+                text_member(tree, key::keras_version), text_member(tree, key::backend), true};
     }
 
     Layer layer(const Tree& tree, std::size_t layers) const {
