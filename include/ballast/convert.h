@@ -35,6 +35,9 @@ struct ConvertOptions {
     AlignOptions align;
     std::vector<std::string> include;  ///< globs of tensors to keep; empty = all
     std::vector<std::string> exclude;
+    /// Casts floating-point weights (not optimizer or metric state) to float16, bfloat16, float32 or float64,
+    /// rounded to nearest, ties to even. What becomes infinite is a warning in the report.
+    std::optional<DType> dtype;
     std::vector<std::string> allow_loss;  ///< "weights", "assets", "precision", "all"
     bool dry_run = false;                 ///< do everything but write
     bool no_clobber = false;  ///< an existing destination is left alone, with a note in the report

@@ -6,6 +6,7 @@
 // bytes. Plain values without hidden state; const use from several threads is safe.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,11 @@
 #include "ballast/tree.h"
 
 namespace ballast {
+
+/// How many finite elements casts have made infinite. Counts whenever the value is evaluated, on any thread.
+struct CastCount {
+    std::atomic<std::uint64_t> overflowed{0};
+};
 
 /// An immutable expression over stored tensors. Cheap to copy. Its result is row-major and little-endian.
 class BALLAST_API TensorExpr {
@@ -43,7 +49,7 @@ public:
     TensorExpr(TensorRef source);  // NOLINT: implicit on purpose
 
     // Each checks its arguments (shape_mismatch, invalid_argument).
-    static TensorExpr cast(TensorExpr input, DType dtype);
+    static TensorExpr cast(TensorExpr input, DType dtype, std::shared_ptr<CastCount> count = nullptr);
     static TensorExpr transpose(TensorExpr input, std::vector<std::uint32_t> axes);
     static TensorExpr flip(TensorExpr input, std::vector<std::uint32_t> axes);
     static TensorExpr reshape(TensorExpr input, Shape shape);
@@ -60,6 +66,8 @@ public:
     const std::vector<TensorExpr>& inputs() const noexcept;
     const std::vector<std::uint32_t>& axes() const noexcept;
     std::uint64_t begin() const noexcept;
+    /// Where a cast counts; null when it does not, and for other operations.
+    CastCount* cast_count() const noexcept;
     DType dtype() const noexcept;
     const Shape& shape() const noexcept;
     std::uint64_t byte_count() const { return byte_size(dtype(), shape().element_count()); }

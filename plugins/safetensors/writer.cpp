@@ -40,6 +40,10 @@ std::string safe_name(std::string_view name) {
     return safe;
 }
 
+const TensorExpr& before_cast(const TensorExpr& value) {
+    return value.op() == TensorExpr::Op::cast ? value.inputs().front() : value;
+}
+
 bool has_metrics(const Model& model) {
     return std::any_of(model.loose.begin(), model.loose.end(),
                        [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
@@ -143,8 +147,9 @@ private:
         names_.reserve(values_.size() + 1);
         names_.emplace_back(metadata_key);
         for (const ModelTensor& tensor : values_) {
-            const bool stored = wanted == Names::stored && tensor.value->is_identity();
-            names_.push_back(safe_name(stored ? tensor.value->source()->stored_name : tensor.name));
+            const TensorExpr& plain = before_cast(*tensor.value);
+            const bool stored = wanted == Names::stored && plain.is_identity();
+            names_.push_back(safe_name(stored ? plain.source()->stored_name : tensor.name));
         }
         make_unique(names_);
         names_.erase(names_.begin());

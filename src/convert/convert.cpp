@@ -4,6 +4,8 @@
 
 #include "ballast/registry.h"
 #include "convert/pipeline.h"
+#include "convert/recast.h"
+#include "convert/scan.h"
 #include "convert/transfer.h"
 #include "core/result.h"
 #include "model/model_tensors.h"
@@ -25,6 +27,14 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
         return false;
     }
     return true;
+}
+
+/// What execute() would do to the casts: a dry run, too, tells what overflows.
+void evaluate_recasts(const std::vector<Recast>& recasts, const WriteOptions& write) {
+    std::vector<ScanItem> items;
+    for (const Recast& recast : recasts)
+        items.push_back({recast.value});
+    scan(items, cut_blocks(items), {write.threads, write.progress, write.cancel}, [](auto, auto) {});
 }
 
 /// Adds what was odd about the source to a refusal that it may have caused.
@@ -74,16 +84,23 @@ Report convert(const Location& source, const Location& destination, const Conver
     if (!archive->problems().empty()) throw Error(archive->problems().front());
     Model model = archive->release_model();
     select_values(model, options.include, options.exclude, report);
+    std::vector<Recast> recasts;
     WritePlan plan;
     try {
         model = fit(*archive, std::move(model), options, open_options, report);
+        if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan = plan_of(model, format, destination, options.save, report);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::needs_config) throw;
         refuse_with_warnings(error, *archive);
     }
     if (!format.info().can.discards) check_losses(report, options.allow_loss);
-    if (!options.dry_run) execute(plan, destination.fs, options.write);
+    if (options.dry_run) {
+        evaluate_recasts(recasts, options.write);
+    } else {
+        execute(plan, destination.fs, options.write);
+    }
+    report_overflows(recasts, report);
     return report;
 }
 

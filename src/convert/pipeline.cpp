@@ -179,7 +179,8 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
         throw Error(ErrorCode::unsupported_dtype, "the format " + std::string(format.info().id) +
                                                       " does not hold " + std::string(to_string(dtype)))
             .tensor(source_name(*value))
-            .hint("leave it out with --exclude, or choose another target format");
+            .hint(std::string(info(dtype).cls == DTypeClass::floating ? "cast it with --dtype, " : "") +
+                  "leave it out with --exclude, or choose another target format");
     }
 }
 

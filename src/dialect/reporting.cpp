@@ -49,6 +49,9 @@ void report_written(Report& report, const TensorExpr& value, std::string_view st
         value.source()->stored_name != canonical) {
         kind = Kind::renamed;
         text = value.source()->name + " -> " + std::string(canonical);
+    } else if (kind == Kind::cast) {
+        text = std::string(to_string(first_source(value).dtype())) + " -> " +
+               std::string(to_string(value.dtype()));
     }
     report.add(kind, source_name(value), std::string(stored_name), std::move(text));
 }

@@ -3,12 +3,11 @@
 #include "model/cast.h"
 
 #include <bit>
-#include <cmath>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "ballast/error.h"
+#include "model/narrow.h"
 
 namespace ballast {
 namespace {
@@ -22,45 +21,12 @@ struct Bfloat {
     std::uint16_t bits;
 };
 
-/// A binary16-like format: 1 sign bit, then exponent, then `fraction` bits.
-struct Narrow {
-    int fraction;
-    int exponent_bits;
-    constexpr int bias() const { return (1 << (exponent_bits - 1)) - 1; }
+struct E4m3fn {
+    std::uint8_t bits;
 };
-constexpr Narrow half_format{10, 5};
-constexpr Narrow bfloat_format{7, 8};
-
-/// Rounds a double to the format once, ties to even. NaN keeps its sign and the top of its payload, and
-/// becomes quiet.
-std::uint16_t narrow(double value, Narrow format) noexcept {
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    const auto sign = static_cast<std::uint16_t>((bits >> 48) & 0x8000U);
-    const int exponent = static_cast<int>((bits >> 52) & 0x7FFU);
-    const std::uint64_t fraction = bits & ((1ULL << 52) - 1);
-    const auto infinity = static_cast<std::uint16_t>(((1U << format.exponent_bits) - 1) << format.fraction);
-    if (exponent == 0x7FF) {
-        if (fraction == 0) return sign | infinity;
-        const auto payload = static_cast<std::uint16_t>(fraction >> (52 - format.fraction));
-        return static_cast<std::uint16_t>(sign | infinity | payload | (1U << (format.fraction - 1)));
-    }
-    // A double's own subnormals are far below half of the smallest result.
-    if (exponent == 0) return sign;
-    const int target = exponent - 1023 + format.bias();
-    // Bits of the significand (with its leading 1) that do not fit; more for results that are subnormal.
-    int dropped = 52 - format.fraction;
-    if (target < 1) dropped += 1 - target;
-    if (dropped > 63) return sign;
-    const std::uint64_t significand = fraction | (1ULL << 52);
-    std::uint64_t kept = significand >> dropped;
-    const std::uint64_t rest = significand & ((1ULL << dropped) - 1);
-    const std::uint64_t middle = 1ULL << (dropped - 1);
-    if (rest > middle || (rest == middle && (kept & 1U))) ++kept;
-    // Adding (not or-ing) the exponent lets a carry out of the fraction raise it, up to infinity.
-    const std::uint64_t scaled =
-        target < 1 ? kept : kept + (static_cast<std::uint64_t>(target - 1) << format.fraction);
-    return sign | (scaled >= infinity ? infinity : static_cast<std::uint16_t>(scaled));
-}
+struct E5m2 {
+    std::uint8_t bits;
+};
 
 template <class T>
 T load(const std::byte* at) noexcept {
@@ -80,6 +46,10 @@ To convert(From value) noexcept {
         return convert<To>(half_to_float(value.bits));
     else if constexpr (std::is_same_v<From, Bfloat>)
         return convert<To>(bfloat_to_float(value.bits));
+    else if constexpr (std::is_same_v<From, E4m3fn>)
+        return convert<To>(e4m3fn_to_float(value.bits));
+    else if constexpr (std::is_same_v<From, E5m2>)
+        return convert<To>(e5m2_to_float(value.bits));
     else if constexpr (std::is_same_v<To, Half> && std::is_same_v<From, float>)
         return Half{float_to_half(value)};
     else if constexpr (std::is_same_v<To, Half>)
@@ -95,8 +65,11 @@ To convert(From value) noexcept {
 template <class From, class To>
 void convert_all(std::span<const std::byte> in, std::span<std::byte> out) {
     const std::size_t count = in.size() / sizeof(From);
+    // Promised not to overlap: without that, compilers keep to one element at a time.
+    const std::byte* __restrict from = in.data();
+    std::byte* __restrict to = out.data();
     for (std::size_t i = 0; i < count; ++i)
-        store(out.data() + i * sizeof(To), convert<To>(load<From>(in.data() + i * sizeof(From))));
+        store(to + i * sizeof(To), convert<To>(load<From>(from + i * sizeof(From))));
 }
 
 /// Calls visit(type) with a value of the C++ type of the dtype; false when there is none.
@@ -193,41 +166,27 @@ T square(T a) noexcept {
         return a * a;
 }
 
+template <class From>
+bool widen_all(std::span<const std::byte> in, std::span<std::byte> out, DType to) {
+    return visit_type(to, [&](auto target) { convert_all<From, decltype(target)>(in, out); });
+}
+
+/// How many elements have this magnitude (all bits but the sign).
+template <class Bits>
+std::uint64_t count_magnitude(std::span<const std::byte> bytes, Bits wanted) {
+    const std::size_t count = bytes.size() / sizeof(Bits);
+    constexpr Bits mask = static_cast<Bits>(~Bits{0}) >> 1U;
+    std::uint64_t found = 0;
+    for (std::size_t i = 0; i < count; ++i)
+        found += (load<Bits>(bytes.data() + i * sizeof(Bits)) & mask) == wanted ? 1U : 0U;
+    return found;
+}
+
 }  // namespace
-
-float half_to_float(std::uint16_t bits) noexcept {
-    const std::uint32_t sign = (bits & 0x8000U) << 16;
-    const std::uint32_t exponent = (bits >> 10) & 0x1FU;
-    const std::uint32_t fraction = bits & 0x3FFU;
-    if (exponent == 0x1F) return std::bit_cast<float>(sign | 0x7F800000U | (fraction << 13));
-    if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24F;  // exact: zero and subnormals
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(magnitude));
-}
-
-float bfloat_to_float(std::uint16_t bits) noexcept {
-    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-
-std::uint16_t float_to_bfloat(float value) noexcept {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
-    return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
-}
-
-std::uint16_t float_to_half(float value) noexcept {
-    return narrow(static_cast<double>(value), half_format);
-}
-std::uint16_t double_to_half(double value) noexcept {
-    return narrow(value, half_format);
-}
-std::uint16_t double_to_bfloat(double value) noexcept {
-    return narrow(value, bfloat_format);
-}
 
 bool can_cast(DType from, DType to) noexcept {
     if (from == to) return visit_type(from, [](auto) {});
-    if (is_floating_type(from)) return is_floating_type(to);
+    if (info(from).cls == DTypeClass::floating) return is_floating_type(to);
     const IntegerRange source = integer_range(from);
     if (source.bits == 0) return false;
     // A 64-bit integer would be rounded twice on its way to bfloat16.
@@ -238,10 +197,50 @@ bool can_cast(DType from, DType to) noexcept {
 
 void cast_elements(std::span<const std::byte> in, DType from, std::span<std::byte> out, DType to) {
     bool done = false;
-    visit_type(from, [&](auto source) {
-        done = visit_type(to, [&](auto target) { convert_all<decltype(source), decltype(target)>(in, out); });
-    });
+    if (from == DType::float8_e4m3fn) {
+        done = widen_all<E4m3fn>(in, out, to);
+    } else if (from == DType::float8_e5m2) {
+        done = widen_all<E5m2>(in, out, to);
+    } else {
+        visit_type(from, [&](auto source) { done = widen_all<decltype(source)>(in, out, to); });
+    }
     if (!done) throw Error(ErrorCode::internal, "a cast that TensorExpr::cast should have refused");
+}
+
+std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noexcept {
+    switch (dtype) {
+        case DType::float8_e5m2:
+            return count_magnitude<std::uint8_t>(bytes, 0x7CU);
+        case DType::float16:
+            return count_magnitude<std::uint16_t>(bytes, 0x7C00U);
+        case DType::bfloat16:
+            return count_magnitude<std::uint16_t>(bytes, 0x7F80U);
+        case DType::float32:
+            return count_magnitude<std::uint32_t>(bytes, 0x7F800000U);
+        case DType::float64:
+            return count_magnitude<std::uint64_t>(bytes, 0x7FF0000000000000U);
+        default:
+            return 0;
+    }
+}
+
+bool can_overflow(DType from, DType to) noexcept {
+    const auto exponent_bits = [](DType dtype) {
+        switch (dtype) {
+            case DType::float16:
+            case DType::float8_e5m2:
+                return 5;
+            case DType::float8_e4m3fn:
+                return 4;
+            case DType::bfloat16:
+            case DType::float32:
+                return 8;
+            default:
+                return 11;
+        }
+    };
+    // float32 to bfloat16: the largest ones round up.
+    return exponent_bits(from) > exponent_bits(to) || (from == DType::float32 && to == DType::bfloat16);
 }
 
 bool has_arithmetic(DType dtype) noexcept {

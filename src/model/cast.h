@@ -11,10 +11,15 @@
 namespace ballast {
 
 /// Between float16, bfloat16, float32 and float64 (round to nearest, ties to even; NaN stays NaN); from
-/// booleans and integers to those; between integers where every value fits.
+/// float8, booleans and integers to those; between integers where every value fits.
 bool can_cast(DType from, DType to) noexcept;
 /// Converts all elements of `in`; `out` has room for exactly as many. Any alignment; must not overlap.
 void cast_elements(std::span<const std::byte> in, DType from, std::span<std::byte> out, DType to);
+
+/// How many elements are infinite; 0 for types without infinities.
+std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noexcept;
+/// Whether a finite floating-point element of one type can become infinite in the other.
+bool can_overflow(DType from, DType to) noexcept;
 
 /// True for integers and the four floating-point types above: what add_elements and square_elements take.
 bool has_arithmetic(DType dtype) noexcept;
@@ -22,12 +27,5 @@ bool has_arithmetic(DType dtype) noexcept;
 void add_elements(std::span<std::byte> sum, std::span<const std::byte> other, DType dtype);
 /// x[i] *= x[i]
 void square_elements(std::span<std::byte> x, DType dtype);
-
-std::uint16_t float_to_half(float value) noexcept;
-float half_to_float(std::uint16_t bits) noexcept;
-std::uint16_t double_to_half(double value) noexcept;
-std::uint16_t float_to_bfloat(float value) noexcept;
-float bfloat_to_float(std::uint16_t bits) noexcept;
-std::uint16_t double_to_bfloat(double value) noexcept;
 
 }  // namespace ballast

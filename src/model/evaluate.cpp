@@ -56,6 +56,15 @@ std::size_t block_size(const TensorExpr& value, std::size_t wanted) {
 
 void stream(const TensorExpr& value, std::uint64_t begin, std::span<std::byte> out);
 
+/// Converts the input's elements `in` to those of the cast `value`.
+void cast_block(const TensorExpr& value, std::span<const std::byte> in, std::span<std::byte> out) {
+    const DType from = value.inputs()[0].dtype();
+    cast_elements(in, from, out, value.dtype());
+    if (CastCount* count = value.cast_count())
+        count->overflowed.fetch_add(count_infinite(out, value.dtype()) - count_infinite(in, from),
+                                    std::memory_order_relaxed);
+}
+
 /// The input's elements under the bytes [begin, begin + out.size()) of a cast, converted block by block.
 void stream_cast(const TensorExpr& value, std::uint64_t begin, std::span<std::byte> out) {
     const TensorExpr& input = value.inputs()[0];
@@ -66,7 +75,7 @@ void stream_cast(const TensorExpr& value, std::uint64_t begin, std::span<std::by
         const std::size_t count = std::min(out.size() / to, buffer.size() / from);
         const std::span<std::byte> part(buffer.data(), count * from);
         stream(input, first * from, part);
-        cast_elements(part, input.dtype(), out.first(count * to), value.dtype());
+        cast_block(value, part, out.first(count * to));
         out = out.subspan(count * to);
         first += count;
     }
@@ -200,7 +209,7 @@ void place_elementwise(const TensorExpr& value, const StridedView& view) {
         by_blocks(value, view, [&](std::uint64_t begin, std::span<std::byte> block) {
             buffer.resize(block.size() / to * from);
             a.read(begin / to * from, buffer);
-            cast_elements(buffer, value.inputs()[0].dtype(), block, value.dtype());
+            cast_block(value, buffer, block);
         });
     } else if (value.op() == Op::square) {
         by_blocks(value, view, [&](std::uint64_t begin, std::span<std::byte> block) {

@@ -18,6 +18,7 @@ struct TensorExpr::Node {
     std::vector<TensorExpr> inputs;
     std::vector<std::uint32_t> axes;
     std::uint64_t begin = 0;
+    std::shared_ptr<CastCount> count = nullptr;
 };
 
 namespace {
@@ -86,7 +87,7 @@ const Shape& no_shape() {
 
 TensorExpr::TensorExpr(TensorRef source) : source_(std::move(source)) {}
 
-TensorExpr TensorExpr::cast(TensorExpr input, DType dtype) {
+TensorExpr TensorExpr::cast(TensorExpr input, DType dtype, std::shared_ptr<CastCount> count) {
     require_value(input);
     if (input.dtype() == dtype) return input;
     if (!can_cast(input.dtype(), dtype))
@@ -94,7 +95,7 @@ TensorExpr TensorExpr::cast(TensorExpr input, DType dtype) {
                                                       std::string(to_string(input.dtype())) + " to " +
                                                       std::string(to_string(dtype)))
             .hint("floating-point tensors can be cast to float16, bfloat16, float32 and float64");
-    Node node{Op::cast, dtype, input.shape(), {}, {}, 0};
+    Node node{Op::cast, dtype, input.shape(), {}, {}, 0, std::move(count)};
     node.inputs.push_back(std::move(input));
     return TensorExpr(std::make_shared<const Node>(std::move(node)));
 }
@@ -207,6 +208,10 @@ const std::vector<std::uint32_t>& TensorExpr::axes() const noexcept {
 
 std::uint64_t TensorExpr::begin() const noexcept {
     return node_ ? node_->begin : 0;
+}
+
+CastCount* TensorExpr::cast_count() const noexcept {
+    return node_ ? node_->count.get() : nullptr;
 }
 
 DType TensorExpr::dtype() const noexcept {

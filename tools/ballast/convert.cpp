@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct Options {
     std::vector<std::string> paths;  ///< sources, then the destination
-    std::string from, config, like, map, match, report, names = "canonical";
+    std::string from, config, like, map, match, report, dtype, names = "canonical";
     ConvertOptions convert;
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false;
 };
@@ -180,6 +180,7 @@ int run(Options& options) {
     if (!options.map.empty())
         convert_options.align.map = parse_map(read_text(Location::for_reading(options.map), {}), options.map);
     convert_options.align.match = match_of(options.match);
+    if (!options.dtype.empty()) convert_options.dtype = dtype_from_name(options.dtype);
     convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
     convert_options.save.include_optimizer = !options.without_optimizer;
     convert_options.write.durable = !options.no_fsync;
@@ -224,6 +225,10 @@ void add_what(CLI::App& command, Options& options) {
         .add_option("--exclude", options.convert.exclude,
                     "No tensors whose name matches the glob (repeatable)")
         ->allow_extra_args(false);
+    command
+        .add_option("--dtype", options.dtype,
+                    "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
+        ->check(CLI::IsMember({"float16", "bfloat16", "float32", "float64"}));
     command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
     command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format");
     command.add_option("--names", options.names, "Names in formats without layers")
