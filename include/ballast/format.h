@@ -49,6 +49,7 @@ struct Capabilities {
     bool needs_order = false;    ///< writing needs the layer order
     bool discards = false;       ///< stores nothing (`null`): nothing is a loss
     bool stream = false;         ///< can be written to a pipe
+    bool shards = false;         ///< SaveOptions::max_shard_size is understood
 };
 
 /// The element types a flavour holds.
@@ -67,6 +68,9 @@ struct FormatInfo {
     Capabilities can;
     std::span<const Flavor> flavors;  ///< the first is the default
     std::string_view title;           ///< one line for `ballast formats` and the README
+    /// For a format of one file: the format that writes the same layout as a set, and the suffix its manifest has
+    /// instead of this format's; empty when there is none.
+    std::string_view set_format, set_suffix;
     std::string_view meson_option;    ///< what to add to -Dformats when it was left out
 };
 
@@ -123,7 +127,7 @@ private:
 /// Where a save goes; read-only for the format.
 struct Target {
     Location location;
-    std::vector<std::string> existing;   ///< names in the target's folder that belong to an old set
+    std::vector<std::string> existing;   ///< regular files in the target's folder, for formats of several files
     std::shared_ptr<const Archive> old;  ///< the archive being replaced; null when none or unreadable
 };
 

@@ -23,6 +23,7 @@ struct Limits {
         64ull << 20;                       ///< a tensor below this size may be stored in any number of bytes;
     std::uint64_t expansion_ratio = 1000;  ///< above it, declared bytes <= ratio * stored bytes
     std::uint64_t chunk_bytes = 256ull << 20;  ///< one decoded chunk
+    std::uint64_t shards = 100'000;            ///< files of one set
     std::uint32_t filters = 8;                 ///< filters of one dataset
 };
 

@@ -146,6 +146,7 @@ struct Producer {
     /// The model came back out of the metadata of a format without layers (safetensors), which promises the
     /// exact way back: a writer of `dialect` then writes `flavor` unless told otherwise.
     bool restored = false;
+    bool sharded = false;  ///< the tensors lie in the files of a set
 };
 
 struct Model {

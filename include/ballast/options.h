@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "ballast/export.h"
 #include "ballast/limits.h"
 #include "ballast/tree.h"
 
@@ -41,8 +42,15 @@ struct SaveOptions {
     bool weights_only = false;  ///< of a model format: leave out the configs
     bool include_optimizer = true;
     Names names = Names::canonical;
+    /// Most array bytes a file of a set; 0 = not asked for: a set keeps its source's partition, other formats stay one
+    /// file.
+    std::uint64_t max_shard_size = 0;
     Limits limits;
 };
+
+/// "2GB", "1.5 GiB", "500kB", "123B" (units decimal, or binary with an i); a bare number is Keras' unit of 1024^3
+/// bytes. invalid_argument for anything else, for nothing and for more than 2^63.
+BALLAST_API std::uint64_t parse_shard_size(std::string_view text);
 
 enum class Overwrite : std::uint8_t {
     refuse,  ///< error `exists`

@@ -35,6 +35,8 @@ constinit const FormatInfo legacy_h5_info = {
             .needs_order = true},
     .flavors = flavors,
     .title = "Keras 1 and 2 weights and whole models (.h5, .hdf5)",
+    .set_format = {},
+    .set_suffix = {},
     .meson_option = "legacy_h5",
 };
 

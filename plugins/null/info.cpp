@@ -33,6 +33,8 @@ constinit const FormatInfo null_info = {
             .discards = true},
     .flavors = flavors,
     .title = "reads everything and stores nothing, for benches and tests",
+    .set_format = {},
+    .set_suffix = {},
     .meson_option = "null",
 };
 

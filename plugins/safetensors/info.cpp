@@ -36,6 +36,8 @@ constinit const FormatInfo safetensors_info = {
             .metrics = true},
     .flavors = flavors,
     .title = "safetensors: a JSON header and plain tensors",
+    .set_format = {},
+    .set_suffix = {},
     .meson_option = "safetensors",
 };
 

@@ -34,6 +34,8 @@ constinit const FormatInfo weights_h5_info = {
             .needs_classes = true},
     .flavors = flavors,
     .title = "Keras 3 weights (.weights.h5); also reads those of Keras 2.12 to tf_keras",
+    .set_format = "sharded_h5",
+    .set_suffix = ".weights.json",
     .meson_option = "weights_h5",
 };
 

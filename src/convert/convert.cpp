@@ -15,8 +15,35 @@ namespace {
 
 /// What the save finds at its target. The old archive is opened only for what a format asks of it: an
 /// unreadable one is no obstacle to being replaced.
-Target target_at(const Location& destination) {
-    return Target{destination, {}, nullptr};
+Target target_at(const Location& destination, const FormatInfo& format) {
+    Target target{destination, {}, nullptr};
+    if (format.companions.empty()) return target;
+    for (io::DirEntry& entry : destination.fs->list("")) {
+        if (entry.kind == io::FileKind::regular) target.existing.push_back(std::move(entry.name));
+    }
+    return target;
+}
+
+/// The format to write. A size of shards given for a format of one file means its set, whose manifest has another name.
+const Format& target_format(const ConvertOptions& options, Location& destination, Report& report) {
+    const Registry& registry = Registry::builtin();
+    const Format& format = registry.for_writing(options.to, destination.name);
+    const FormatInfo& info = format.info();
+    if (options.save.max_shard_size == 0 || info.can.shards) return format;
+    if (info.set_format.empty())
+        throw Error(ErrorCode::invalid_argument, "the format " + std::string(info.id) + " is never cut into shards")
+            .in(destination.display())
+            .hint("leave --max-shard-size out, or choose another format");
+    const Format& set = registry.find(info.set_format);
+    std::string& name = destination.name;
+    for (const std::string_view extension : info.extensions) {
+        if (!name.ends_with(extension)) continue;
+        name.resize(name.size() - extension.size());
+        break;
+    }
+    name += info.set_suffix;
+    report.warn("a set of shards is known by its manifest: writing " + destination.display());
+    return set;
 }
 
 /// Decides about an existing destination before any work is done. False = leave it alone.
@@ -53,7 +80,7 @@ WritePlan plan_of(Model& model, const Format& format, const Location& destinatio
                   Report& report) {
     check_dtypes(model, format, save);
     report.reserve(report.entries().size() + model_values(model).size());
-    WritePlan plan = format.plan(model, target_at(destination), save, report);
+    WritePlan plan = format.plan(model, target_at(destination, format.info()), save, report);
     report.target = destination.display();
     report.target_format = format.info().id;
     report.bytes = plan.tensor_bytes();
@@ -70,9 +97,10 @@ void save(const Model& model, const Format& format, const Location& destination,
     execute(plan, destination.fs, write);
 }
 
-Report convert(const Location& source, const Location& destination, const ConvertOptions& options) {
+Report convert(const Location& source, const Location& wanted, const ConvertOptions& options) {
     Report report;
-    const Format& format = Registry::builtin().for_writing(options.to, destination.name);
+    Location destination = wanted;
+    const Format& format = target_format(options, destination, report);
     if (!may_write(destination, options, report)) return report;
     OpenOptions open_options = options.open;
     if (options.config) read_config(*options.config, open_options);

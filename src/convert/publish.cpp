@@ -77,13 +77,20 @@ std::size_t Publication::add(const std::string& name) {
             throw Error(ErrorCode::internal, "a plan names a file twice").in(fs_->display(name));
     if (name != commit_ && fs_->stat(name)) throw taken(fs_->display(name));
     fs_->remove_stale_temporaries(name);
-    members_.push_back({name, fs_->create_temporary(name)});
+    members_.push_back({name, fs_->create_temporary(name), false, false, false});
+    keep_mode(*members_.back().file);
+    return members_.size() - 1;
+}
+
+std::size_t Publication::add_late(const std::string& name) {
+    fs_->remove_stale_temporaries(name);
+    members_.push_back({name, fs_->create_temporary(name), false, false, true});
     keep_mode(*members_.back().file);
     return members_.size() - 1;
 }
 
 std::size_t Publication::add_discarded(const std::string& name) {
-    members_.push_back({name, std::make_unique<Nowhere>(name), false, true});
+    members_.push_back({name, std::make_unique<Nowhere>(name), false, true, false});
     return members_.size() - 1;
 }
 
@@ -117,13 +124,28 @@ std::vector<std::string> Publication::commit(const std::vector<std::string>& rem
                 .hint("save again once the file system works");
         }
     }
-    return remove_old(remove_after);
+    std::vector<std::string> left;
+    place_late(left);
+    for (std::string& name : remove_old(remove_after))
+        left.push_back(std::move(name));
+    return left;
+}
+
+void Publication::place_late(std::vector<std::string>& failed) {
+    for (Member& member : members_) {
+        if (!member.late) continue;
+        try {
+            fs_->rename(member.file->name(), member.name, io::Replace::always);
+        } catch (const Error&) {  // the set is complete without it
+            failed.push_back(member.name);
+        }
+    }
 }
 
 void Publication::name_members() {
     Member* last = nullptr;
     for (Member& member : members_) {
-        if (member.discarded) continue;
+        if (member.discarded || member.late) continue;
         if (member.name == commit_) {
             last = &member;
             continue;

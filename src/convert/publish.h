@@ -31,13 +31,15 @@ public:
     /// other than the commit file's that is taken, invalid_argument for one that was added before, and what
     /// creating throws.
     std::size_t add(const std::string& name);
+    /// Starts a file that commit() puts in place last, replacing what has its name.
+    std::size_t add_late(const std::string& name);
     /// Starts a file that swallows what is written to it; nothing is created.
     std::size_t add_discarded(const std::string& name);
     std::size_t size() const noexcept { return members_.size(); }
     io::File& file(std::size_t position) noexcept { return *members_[position].file; }
 
-    /// Publishes. `remove_after` names old members to remove then; returns those that could not be removed,
-    /// which does not undo the success. When only the last sync of the folder fails, the error says that the
+    /// Publishes. `remove_after` names old members to remove then; returns those that could not be removed or, of late
+    /// files, replaced, which does not undo the success. When only the last sync of the folder fails, the error says that the
     /// new file is in place.
     std::vector<std::string> commit(const std::vector<std::string>& remove_after);
 
@@ -47,12 +49,14 @@ private:
         std::unique_ptr<io::File> file;
         bool renamed = false;
         bool discarded = false;
+        bool late = false;  ///< takes its name after the commit
     };
 
     void decide();
     void keep_mode(const io::File& file);
     void name_members();
     void sync_folders(bool commit_too);
+    void place_late(std::vector<std::string>& failed);
     std::vector<std::string> remove_old(const std::vector<std::string>& names);
     void discard() noexcept;
 

@@ -95,8 +95,11 @@ TransferStats transfer(const WritePlan& plan, const std::shared_ptr<io::Fs>& fs,
     const WorkList work = cut(plan);
     check_hooks(plan, work);
     Publication publication(fs, options, plan.commit);
-    for (const PlannedFile& file : plan.files)
-        file.discard ? publication.add_discarded(file.name) : publication.add(file.name);
+    for (const PlannedFile& file : plan.files) {
+        file.discard        ? publication.add_discarded(file.name)
+        : file.after_commit ? publication.add_late(file.name)
+                            : publication.add(file.name);
+    }
 
     io::WorkerPool pool(thread_count(options, work));
     TransferState state(plan, work, publication, pool);

@@ -11,6 +11,7 @@
 #include "ballast/archive.h"
 #include "ballast/plan.h"
 #include "container/hdf5/read.h"
+#include "dialect/keras_v3_output.h"
 
 namespace ballast::keras_v3 {
 
@@ -27,5 +28,8 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options);
 /// The file a model becomes. Uses stored keys where the model came from this dialect, else classes;
 /// needs_config when it has neither.
 PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report);
+
+/// The same spread over files by a rule; the caller names and plans them.
+Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& options, Report& report);
 
 }  // namespace ballast::keras_v3

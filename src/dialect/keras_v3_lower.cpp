@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lowering a Model to the Keras 3 layout: paths from stored keys or from classes, then one HDF5 file.
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "ballast/error.h"
-#include "container/hdf5/write.h"
 #include "dialect/keras_v3.h"
 #include "dialect/keras_v3_groups.h"
 #include "dialect/keras_v3_write.h"
@@ -15,7 +15,6 @@
 namespace ballast::keras_v3 {
 namespace {
 
-using hdf5::Builder;
 using layout::Framework;
 
 /// As asked; else that of the source whose exact way back is promised; else Keras 3's.
@@ -28,8 +27,8 @@ Framework flavor_to_write(const Model& model, const SaveOptions& options) {
 /// Writes one layer's `vars` group.
 class Writer {
 public:
-    Writer(Builder& builder, const Model& model, Framework flavor, Report& report)
-        : builder_(builder),
+    Writer(Output& output, const Model& model, Framework flavor, Report& report)
+        : output_(output),
           model_(model),
           flavor_(flavor),
           report_(report),
@@ -37,16 +36,16 @@ public:
 
     void write(const V3Group& group) {
         const Layer& layer = model_.layers[group.layer];
-        const Builder::Id vars = builder_.groups(builder_.root(), group.vars());
-        if (flavor_ == Framework::keras3 && !layer.name.empty())
-            builder_.attribute(vars, "name", layer.name, Builder::Charset::utf8);
+        const std::string vars = group.vars();
+        const bool named = flavor_ == Framework::keras3 && !layer.name.empty();
+        output_.group(vars, named ? std::optional<std::string_view>(layer.name) : std::nullopt);
         for (const V3Variable& variable : group.variables) {
-            const std::string path = group.vars() + "/" + variable.key;
+            const std::string path = vars + "/" + variable.key;
             if (!variable.weight) throw no_source(layer, path);
             const WeightRef& ref = *variable.weight;
             const TensorExpr& value = model_.layers[ref.layer].weights[ref.weight].value;
             if (value.empty()) continue;  // left out by the user
-            add_dataset(builder_, vars, variable.key, value, flavor_);
+            output_.dataset(vars, variable.key, value);
             report_written(report_, value, path, names_[ref.layer][ref.weight]);
         }
     }
@@ -61,7 +60,7 @@ private:
             .hint("load the file in the framework that wrote it and save it there as .weights.h5");
     }
 
-    Builder& builder_;
+    Output& output_;
     const Model& model_;
     Framework flavor_;
     Report& report_;
@@ -69,26 +68,32 @@ private:
 };
 
 /// What it takes to find the groups and names of many layers is given back before the file is laid out.
-void build(Builder& builder, const Model& model, Framework flavor, const SaveOptions& options,
+void build(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
            Report& report) {
     Model guessed;
     const std::vector<V3Group> groups = groups_for(model, flavor, guessed);
     const Model& source = guessed.has_layers() ? guessed : model;
-    Writer writer(builder, source, flavor, report);
+    Writer writer(output, source, flavor, report);
     for (const V3Group& group : groups)
         writer.write(group);
-    write_optimizer(builder, model, flavor, options, report);
-    write_metrics(builder, model, flavor, options, report);
+    write_optimizer(output, model, flavor, options, report);
+    write_metrics(output, model, flavor, options, report);
 }
 
 }  // namespace
 
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
-    Builder builder;
-    build(builder, model, flavor_to_write(model, options), options, report);
+Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& options, Report& report) {
+    const Framework flavor = flavor_to_write(model, options);
+    Output output(rule, flavor);
+    build(output, model, flavor, options, report);
     report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);
     if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");
-    return builder.plan(std::move(file_name));
+    return output;
+}
+
+PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+    Output output = lower_to({}, model, options, report);
+    return output.builders().front().plan(std::move(file_name));
 }
 
 }  // namespace ballast::keras_v3

@@ -2,7 +2,9 @@
 // Lowering optimizer and metric state to the Keras 3 layout, see keras_v3_write.h.
 #include "dialect/keras_v3_write.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "dialect/keras_v3.h"
 #include "dialect/keras_v3_parts.h"
@@ -12,7 +14,6 @@
 namespace ballast::keras_v3 {
 namespace {
 
-using hdf5::Builder;
 using layout::Framework;
 
 std::string join(std::string_view path, std::string_view name) {
@@ -36,31 +37,26 @@ std::string optimizer_obstacle(const Optimizer& optimizer, Framework flavor, boo
     return {};
 }
 
-void write_group_names(Builder& builder, Builder::Id group, const Optimizer& optimizer) {
+/// "optimizer/inner/vars/3" -> {"optimizer/inner/vars", "3"}: the group a manifest names, and the tensor in it.
+std::pair<std::string_view, std::string_view> place(std::string_view path) {
+    const std::string infix = "/" + std::string(vars_group) + "/";
+    const std::size_t at = path.find(infix);
+    if (at != std::string_view::npos) return {path.substr(0, at + infix.size() - 1), path.substr(at + infix.size())};
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string_view::npos) return {{}, path};
+    return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+void write_group_names(Output& output, const Optimizer& optimizer) {
     for (const Tree::Member& named : optimizer.config[group_names_key].members()) {
-        const Builder::Id vars = builder.groups(group, join(named.first, vars_group));
-        if (named.second.is_string()) {
-            builder.attribute(vars, "name", named.second.as_string(), Builder::Charset::utf8);
-        }
+        const std::string vars = join(optimizer_group, join(named.first, vars_group));
+        output.group(vars, named.second.is_string() ? std::optional(named.second.as_string()) : std::nullopt);
     }
 }
 
 }  // namespace
 
-void add_dataset(Builder& builder, Builder::Id group, std::string_view key, const TensorExpr& value,
-                 Framework flavor) {
-    const std::size_t slash = key.rfind('/');
-    if (slash != std::string_view::npos) {
-        group = builder.groups(group, key.substr(0, slash));
-        key = key.substr(slash + 1);
-    }
-    const Builder::Id id = builder.dataset(group, key, value);
-    // HDF5 has no bfloat16: Keras 3 marks the opaque bytes, and cannot load them without the mark.
-    if (flavor == Framework::keras3 && value.dtype() == DType::bfloat16)
-        builder.attribute(id, "dtype", "bfloat16", Builder::Charset::utf8);
-}
-
-void write_optimizer(Builder& builder, const Model& model, Framework flavor, const SaveOptions& options,
+void write_optimizer(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
                      Report& report) {
     if (!model.optimizer) return;
     const Optimizer& optimizer = *model.optimizer;
@@ -74,19 +70,20 @@ void write_optimizer(Builder& builder, const Model& model, Framework flavor, con
     if (const std::string obstacle = optimizer_obstacle(optimizer, flavor, own); !obstacle.empty()) {
         return report_dropped(report, optimizer, obstacle);
     }
-    const Builder::Id group = builder.group(builder.root(), optimizer_group);
-    builder.group(group, vars_group);
-    write_group_names(builder, group, optimizer);
+    output.group(join(optimizer_group, vars_group), std::nullopt);
+    write_group_names(output, optimizer);
     for (std::size_t i = 0; i < optimizer.variables.size(); ++i) {
         const OptimizerVariable& variable = optimizer.variables[i];
         if (variable.value.empty()) continue;
-        const std::string key = own ? variable.stored_key : join(vars_group, std::to_string(i));
-        add_dataset(builder, group, key, variable.value, flavor);
-        report.add(ReportEntry::Kind::matched, source_name(variable.value), join(optimizer_group, key));
+        const std::string path =
+            join(optimizer_group, own ? variable.stored_key : join(vars_group, std::to_string(i)));
+        const auto [group, key] = place(path);
+        output.dataset(group, key, variable.value);
+        report.add(ReportEntry::Kind::matched, source_name(variable.value), path);
     }
 }
 
-void write_metrics(Builder& builder, const Model& model, Framework flavor, const SaveOptions& options,
+void write_metrics(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
                    Report& report) {
     const bool own = model.producer.dialect == dialect && model.producer.flavor == flavor_name(flavor);
     if (flavor != Framework::tf_keras || !own) {
@@ -102,7 +99,8 @@ void write_metrics(Builder& builder, const Model& model, Framework flavor, const
             report.add(ReportEntry::Kind::skipped, source_name(tensor.value), {}, "left out as asked");
             continue;
         }
-        add_dataset(builder, builder.root(), tensor.name, tensor.value, flavor);
+        const auto [group, key] = place(tensor.name);
+        output.dataset(group, key, tensor.value);
         report.add(ReportEntry::Kind::matched, source_name(tensor.value), tensor.name);
     }
 }

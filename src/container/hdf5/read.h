@@ -97,6 +97,7 @@ public:
 
 private:
     friend class FileParser;
+    friend class FileMerger;
     File() = default;
     std::shared_ptr<const io::Source> source_;
     std::vector<Object> objects_;

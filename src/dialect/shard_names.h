@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of the files of a set: new ones never meet those an old set uses, so that one rename of the manifest is the
+// whole commit. Pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ballast {
+
+/// "a.b.weights.json" -> "a.b": the stem without every ".weights", as Keras takes it.
+std::string keras_shard_base(std::string_view manifest_name);
+/// "a.b" and 3 -> "a.b_00003.weights.h5".
+std::string keras_shard_name(std::string_view base, std::uint64_t index);
+/// The index of a name keras_shard_name() makes of this base; nothing for any other name.
+std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::string_view name);
+
+/// The `count` lowest numbers that are not in `used`.
+std::vector<std::uint64_t> free_indices(const std::vector<std::uint64_t>& used, std::size_t count);
+
+}  // namespace ballast
