@@ -12,6 +12,7 @@
 namespace ballast {
 namespace formats {
 extern const FormatInfo sharded_h5_info;
+const Format& sharded_h5();
 }
 
 namespace sharded_h5 {
@@ -118,7 +119,6 @@ ArchiveContents open_set(Probe& probe) {
 
 }  // namespace sharded_h5
 
-const Format& formats::sharded_h5();
 const Format& formats::sharded_h5() {
     static const ballast::sharded_h5::ShardedH5 format;
     return format;

@@ -19,12 +19,13 @@ Error damaged(const Probe& probe, std::string message) {
 }
 
 /// Windows' spellings count too: a set may have come from there.
-void check_file_name(std::string_view name, const Probe& probe) {
+void check_file_name(std::string_view key, std::string_view name, const Probe& probe) {
     const bool bad = name.empty() || name == "." || name == ".." ||
                      name.find_first_of(std::string_view("/\\:\0", 4)) != std::string_view::npos;
     if (!bad && name != probe.location().name) return;
     throw Error(ErrorCode::unsafe_name, "the manifest names '" + escape(name) + "', which is no file beside it")
         .in(probe.location().display())
+        .tensor(key)
         .hint("a manifest may only name files of its own folder");
 }
 
@@ -35,7 +36,7 @@ public:
     std::shared_ptr<ShardManifest> read() {
         const Tree tree = json::parse(text(), probe_.options().limits, probe_.location().display());
         const Tree* map = tree.find(map_key);
-        if (!map || !map->is_object()) throw damaged(probe_, "a manifest without a weight_map");
+        if (!map || !map->is_object()) throw damaged(probe_, "a manifest without a weight_map").at(0);
         if (const Tree* metadata = tree.find(metadata_key)) manifest_->metadata = *metadata;
         manifest_->entries.reserve(map->size());
         for (const auto& [key, value] : map->members())
@@ -58,26 +59,27 @@ private:
     void add(const std::string& key, const Tree& value) {
         ShardManifest::Entry entry{key, {}, true};
         if (value.is_string()) {
-            entry.files.push_back(file(value.as_string()));
+            entry.files.push_back(file(key, value.as_string()));
         } else if (value.is_array() && value.size() != 0) {
             for (const Tree& item : value.items()) {
-                if (!item.is_string()) throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name");
-                entry.files.push_back(file(item.as_string()));
+                if (!item.is_string()) throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name").tensor(key);
+                entry.files.push_back(file(key, item.as_string()));
             }
         } else {
-            throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name");
+            throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name").tensor(key);
         }
         manifest_->entries.push_back(std::move(entry));
     }
 
-    std::uint32_t file(std::string_view name) {
+    std::uint32_t file(const std::string& key, std::string_view name) {
         const auto [found, fresh] =
             known_.emplace(std::string(name), static_cast<std::uint32_t>(manifest_->files.size()));
         if (fresh) {
-            check_file_name(name, probe_);
+            check_file_name(key, name, probe_);
             if (manifest_->files.size() >= probe_.options().limits.shards)
                 throw Error(ErrorCode::limit_exceeded, "the manifest names more files than Limits::shards allows")
-                    .in(probe_.location().display());
+                    .in(probe_.location().display())
+                    .tensor(key);
             manifest_->files.emplace_back(name);
         }
         return found->second;

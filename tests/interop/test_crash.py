@@ -81,6 +81,60 @@ def test_killed_at_every_call(kind, golden, tmp_path):
     assert contents(destination) == new_contents
 
 
+@pytest.fixture(scope="module")
+def net():
+    from frameworks import keras
+
+    return keras.Sequential([keras.Input((4,)), *(keras.layers.Dense(4, name=f"d{i}") for i in range(4))])
+
+
+def randomised(net, seed, path, **options):
+    from randomise import randomise
+
+    randomise(net, seed)
+    net.save_weights(str(path), **options)
+    return [value.tobytes() for value in net.get_weights()]
+
+
+def as_keras_reads(net, manifest):
+    """The weights Keras finds, over others that were there before."""
+    for variable in net.weights:
+        variable.assign(variable * 0)
+    net.load_weights(str(manifest))
+    return [value.tobytes() for value in net.get_weights()]
+
+
+def test_a_set_killed_at_every_call(net, tmp_path):
+    """The set is the old or the new one as Keras reads it; the next save leaves nothing but its own."""
+    folder, old_folder, manifest = tmp_path / "d", tmp_path / "old", tmp_path / "d" / "m.weights.json"
+    folder.mkdir()
+    source = tmp_path / "new.weights.h5"
+    new = randomised(net, 1, source)
+    old = randomised(net, 2, manifest, max_shard_size=170 / 1024**3)
+    assert len(list(folder.iterdir())) == 3
+    folder.rename(old_folder)
+    seen = {"old": 0, "new": 0}
+    for call in CALLS:
+        for number in range(1, 500):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(old_folder, folder)
+            done = killed_save(call, number, source, manifest, ["--max-shard-size", "90B"])
+            left = as_keras_reads(net, manifest)
+            assert left in (old, new), f"a mixture after a kill at {call} number {number}"
+            if done.returncode == 0:
+                assert left == new
+                break
+            seen["new" if left == new else "old"] += 1
+            tool.run("convert", source, manifest, "-q", "-f", "--no-fsync", "--max-shard-size", "90B")
+            assert as_keras_reads(net, manifest) == new
+            found = {entry.name for entry in folder.iterdir()}
+            assert len(found) == 6 and not any(name.startswith(".") for name in found), found
+        else:
+            pytest.fail(f"no end of calls of {call}")
+    assert seen["old"] > 20 and seen["new"] > 1, seen
+    print(f"sharded_h5: killed {sum(seen.values())} saves: {seen['old']} old, {seen['new']} new, 0 mixed")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("call", ["pwrite64", "fsync", "ftruncate"])
 def test_interrupted(number, call, golden, tmp_path):

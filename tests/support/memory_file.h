@@ -14,15 +14,20 @@
 
 namespace ballast::test {
 
-/// A new file system in memory that holds one file.
-inline Location memory_file(std::string name, std::span<const std::byte> bytes) {
-    auto fs = io::memory();
-    auto file = fs->create_temporary(name);
-    file->write_at(0, bytes);
+/// Another file in a location's file system.
+inline void add_file(const Location& location, const std::string& name, std::string_view text) {
+    auto file = location.fs->create_temporary(name);
+    file->write_at(0, std::as_bytes(std::span(text)));
     const std::string temporary = file->name();
     file->close();
-    fs->rename(temporary, name, io::Replace::never);
-    return {std::move(fs), std::move(name), Location::Kind::file};
+    location.fs->rename(temporary, name, io::Replace::never);
+}
+
+/// A new file system in memory that holds one file.
+inline Location memory_file(std::string name, std::span<const std::byte> bytes) {
+    Location location{io::memory(), std::move(name), Location::Kind::file};
+    add_file(location, location.name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    return location;
 }
 
 inline Location memory_file(std::string name, std::string_view text) {

@@ -28,6 +28,30 @@ Tree layer(std::string_view class_name, Tree config) {
     return tree;
 }
 
+/// A size of shards that makes two or three files.
+std::uint64_t half_of(const Model& model) {
+    std::uint64_t total = 0, largest = 1;
+    for (const ModelTensor& known : model_tensors(model)) {
+        total += known.value->byte_count();
+        largest = std::max(largest, known.value->byte_count());
+    }
+    return std::max(largest, total / 2 + 1);
+}
+
+std::map<std::string, std::string> files_of(const Location& location) {
+    std::map<std::string, std::string> files;
+    for (const io::DirEntry& entry : location.fs->list(""))
+        files.emplace(entry.name, text_of({location.fs, entry.name, Location::Kind::file}));
+    return files;
+}
+
+/// A seed for each of the files.
+void add_seeds(const Location& location, const std::string& name, std::vector<Seed>& seeds) {
+    const auto files = files_of(location);
+    for (const auto& file : files)
+        seeds.push_back({name + ": " + file.first, location.name, files, file.first});
+}
+
 }  // namespace
 
 Tree dense_config(std::span<const std::string> layer_names) {
@@ -78,6 +102,7 @@ Location written(const Format& format, const Model& model, SaveOptions options, 
     Location target{io::memory(), file_name(format.info()), Location::Kind::file};
     Report report;
     options.weights_only = true;
+    if (format.info().can.shards && options.max_shard_size == 0) options.max_shard_size = half_of(model);
     WriteOptions write;
     write.threads = threads;
     execute(format.plan(model, {target, {}, nullptr}, options, report), target.fs, write);
@@ -95,12 +120,13 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         } catch (const Error&) {
             continue;
         }
-        found.push_back({entry.path().filename().string(), read_file(entry.path())});
+        const std::string name = entry.path().filename().string();
+        found.push_back({name, name, {{name, read_file(entry.path())}}, name});
     }
     std::sort(found.begin(), found.end(), [](const Seed& a, const Seed& b) {
-        return std::pair(a.bytes.size(), a.name) < std::pair(b.bytes.size(), b.name);
+        return std::pair(a.files.begin()->second.size(), a.name) < std::pair(b.files.begin()->second.size(), b.name);
     });
-    std::erase_if(found, [](const Seed& seed) { return seed.bytes.size() > largest_seed; });
+    std::erase_if(found, [](const Seed& seed) { return seed.files.begin()->second.size() > largest_seed; });
     const bool own = format.info().can.write;
     const std::size_t golden = at_most - (own ? 1 : 0);
     // The smallest ones, and the largest one: it has more kinds of structure.
@@ -108,14 +134,28 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         std::swap(found[golden - 1], found.back());
         found.resize(golden);
     }
-    if (own) found.push_back({"our own", text_of(written(format, small_model()))});
+    if (own) add_seeds(written(format, small_model()), "our own", found);
     return found;
 }
 
-std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes, const Tree& config) {
+std::shared_ptr<Archive> open_at(const Location& location, const Tree& config) {
     OpenOptions options;
     options.config = config;
-    return open(memory_file(name, bytes), options);
+    return open(location, options);
+}
+
+std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes) {
+    return open(memory_file(name, bytes));
+}
+
+Location place(const Seed& seed, const std::string& bytes, const std::string& opened) {
+    const std::string name = opened.empty() ? seed.opened : opened;
+    Location location = memory_file(name, seed.changed == seed.opened ? bytes : seed.files.at(seed.opened));
+    for (const auto& [file, content] : seed.files) {
+        if (file == seed.opened) continue;
+        add_file(location, file, file == seed.changed ? bytes : content);
+    }
+    return location;
 }
 
 std::map<std::string, Value> values(const Archive& archive) {

@@ -28,19 +28,25 @@ Model small_model();
 
 /// "x" and the format's suffix.
 std::string file_name(const FormatInfo& info);
-/// The file a format writes for a model's weights (configs stay behind), in a file system of its own.
+/// The file (or set) a format writes for a model's weights (configs stay behind), in a file system of its own. A format
+/// of sets makes several files.
 Location written(const Format& format, const Model& model, SaveOptions options = {}, unsigned threads = 1);
 
-/// Small files (up to 32 KiB) of the format: golden ones of real frameworks, and one that it writes itself.
-/// At least two.
+/// A small file (up to 32 KiB) of the format: a golden one of a real framework, or one that it writes itself; of a set,
+/// one file among the others.
 struct Seed {
     std::string name;
-    std::string bytes;
+    std::string opened;                         ///< the file to open: the manifest of a set
+    std::map<std::string, std::string> files;   ///< by name
+    std::string changed;                        ///< the file of these that a test may break
 };
 std::vector<Seed> seeds(const Format& format, std::size_t at_most);
 
-/// Opens bytes as the library does. `config` helps formats that keep none.
-std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes, const Tree& config = {});
+/// Opens a file as the library does. `config` helps formats that keep none.
+std::shared_ptr<Archive> open_at(const Location& location, const Tree& config = {});
+std::shared_ptr<Archive> open_bytes(const std::string& name, std::string_view bytes);
+/// The seed's files with `bytes` for the one that changes, under the name `opened` or its own.
+Location place(const Seed& seed, const std::string& bytes, const std::string& opened = {});
 
 /// Tensors by canonical name, with all that must survive.
 struct Value {

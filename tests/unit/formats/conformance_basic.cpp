@@ -112,13 +112,14 @@ TEST_CASE("a file is recognised by its own format with certainty, and by no othe
             for (const Format* format : formats()) {
                 CAPTURE(seed.name);
                 CAPTURE(id_of(*format));
-                Probe probe(test::memory_file("no-suffix", seed.bytes), {});
+                Probe probe(test::place(seed, seed.files.at(seed.changed), "no-suffix"), {});
                 const Match match = format->probe(probe);
                 CHECK((match.confidence == Confidence::certain) == (format == owner));
                 if (format != owner) CHECK(match.confidence == Confidence::no);
                 if (format->info().can.detect) CHECK_FALSE(match.reason.empty());
             }
-            CHECK(&test::open_bytes("no-suffix", seed.bytes)->format() == &owner->info());
+            CHECK(&test::open_at(test::place(seed, seed.files.at(seed.changed), "no-suffix"))->format() ==
+                  &owner->info());
         }
     }
 }
@@ -143,7 +144,7 @@ TEST_CASE("a model comes back tensor by tensor, and the bytes do not depend on t
     for (const Format* format : test::round_trip_formats()) {
         CAPTURE(id_of(*format));
         const Location file = test::written(*format, model);
-        const auto archive = test::open_bytes(file.name, test::text_of(file), model.config);
+        const auto archive = test::open_at(file, model.config);
         CHECK(&archive->format() == &format->info());
         CHECK(archive->warnings().empty());
         CHECK(archive->problems().empty());
@@ -151,9 +152,7 @@ TEST_CASE("a model comes back tensor by tensor, and the bytes do not depend on t
         CHECK(test::values(*archive) == expected);
         CHECK(test::text_of(test::written(*format, model, {}, 4)) == test::text_of(file));
         // What came back is a model like any other.
-        CHECK(test::values(*test::open_bytes(
-                  file.name, test::text_of(test::written(*format, archive->model())), model.config)) ==
-              expected);
+        CHECK(test::values(*test::open_at(test::written(*format, archive->model()), model.config)) == expected);
     }
 }
 
@@ -172,7 +171,7 @@ TEST_CASE("every element type a flavour lists survives, in scalars, empty and od
                 SaveOptions options;
                 options.flavor = flavor.name;
                 const Location file = test::written(*format, model, options);
-                const auto archive = test::open_bytes(file.name, test::text_of(file), model.config);
+                const auto archive = test::open_at(file, model.config);
                 CHECK(archive->problems().empty());
                 CHECK(test::values(*archive) == test::values(model));
             }
@@ -187,7 +186,7 @@ TEST_CASE("odd layer names survive") {
     for (const Format* format : test::round_trip_formats()) {
         CAPTURE(id_of(*format));
         const Location file = test::written(*format, model);
-        CHECK(test::values(*test::open_bytes(file.name, test::text_of(file), model.config)) == expected);
+        CHECK(test::values(*test::open_at(file, model.config)) == expected);
     }
 }
 
@@ -200,7 +199,7 @@ TEST_CASE("many tensors survive") {
     for (const Format* format : test::round_trip_formats()) {
         CAPTURE(id_of(*format));
         const Location file = test::written(*format, model);
-        CHECK(test::values(*test::open_bytes(file.name, test::text_of(file), model.config)) == expected);
+        CHECK(test::values(*test::open_at(file, model.config)) == expected);
     }
 }
 
@@ -209,12 +208,12 @@ TEST_CASE("every format reads what every other has written through the model in 
     const auto expected = test::values(model);
     for (const Format* first : test::round_trip_formats()) {
         const Location file = test::written(*first, model);
-        const auto archive = test::open_bytes(file.name, test::text_of(file), model.config);
+        const auto archive = test::open_at(file, model.config);
         for (const Format* second : test::round_trip_formats()) {
             CAPTURE(id_of(*first));
             CAPTURE(id_of(*second));
             const Location copy = test::written(*second, archive->model());
-            CHECK(test::values(*test::open_bytes(copy.name, test::text_of(copy), model.config)) == expected);
+            CHECK(test::values(*test::open_at(copy, model.config)) == expected);
         }
     }
 }
