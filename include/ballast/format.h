@@ -68,10 +68,10 @@ struct FormatInfo {
     Capabilities can;
     std::span<const Flavor> flavors;  ///< the first is the default
     std::string_view title;           ///< one line for `ballast formats` and the README
-    /// For a format of one file: the format that writes the same layout as a set, and the suffix its manifest has
-    /// instead of this format's; empty when there is none.
+    /// For a format of one file: the format that writes the same layout as a set, and the suffix its manifest
+    /// has instead of this format's; empty when there is none.
     std::string_view set_format, set_suffix;
-    std::string_view meson_option;    ///< what to add to -Dformats when it was left out
+    std::string_view meson_option;  ///< what to add to -Dformats when it was left out
 };
 
 enum class Confidence : std::uint8_t { no, maybe, certain };
@@ -127,7 +127,8 @@ private:
 /// Where a save goes; read-only for the format.
 struct Target {
     Location location;
-    std::vector<std::string> existing;   ///< regular files in the target's folder, for formats of several files
+    std::vector<std::string>
+        existing;  ///< regular files in the target's folder, for formats of several files
     std::shared_ptr<const Archive> old;  ///< the archive being replaced; null when none or unreadable
 };
 

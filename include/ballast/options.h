@@ -27,8 +27,8 @@ using CancelCallback = std::function<bool()>;
 struct OpenOptions {
     std::string format;  ///< an id or alias; empty = decide by content
     Limits limits;
-    /// The model's architecture ({"class_name", "config", …} as Keras writes it), for files that lack it or whose own
-    /// shall not be used; null = none.
+    /// The model's architecture ({"class_name", "config", …} as Keras writes it), for files that lack it or
+    /// whose own shall not be used; null = none.
     Tree config;
     std::string config_path;  ///< where `config` came from, for messages
 };
@@ -42,14 +42,14 @@ struct SaveOptions {
     bool weights_only = false;  ///< of a model format: leave out the configs
     bool include_optimizer = true;
     Names names = Names::canonical;
-    /// Most array bytes a file of a set; 0 = not asked for: a set keeps its source's partition, other formats stay one
-    /// file.
+    /// Most array bytes a file of a set; 0 = not asked for: a set keeps its source's partition, other formats
+    /// stay one file.
     std::uint64_t max_shard_size = 0;
     Limits limits;
 };
 
-/// "2GB", "1.5 GiB", "500kB", "123B" (units decimal, or binary with an i); a bare number is Keras' unit of 1024^3
-/// bytes. invalid_argument for anything else, for nothing and for more than 2^63.
+/// "2GB", "1.5 GiB", "500kB", "123B" (units decimal, or binary with an i); a bare number is Keras' unit of
+/// 1024^3 bytes. invalid_argument for anything else, for nothing and for more than 2^63.
 BALLAST_API std::uint64_t parse_shard_size(std::string_view text);
 
 enum class Overwrite : std::uint8_t {

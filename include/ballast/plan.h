@@ -90,8 +90,8 @@ struct PlannedFile {
     /// Read and evaluate every piece (checksums included) but store nothing: no file is created under `name`.
     /// Reservations are made as if it were stored. What `null` plans.
     bool discard = false;
-    /// Put in place after the commit, over whatever has the name: a file the new set needs not, but its readers look
-    /// for, and whose old bytes the old set needs until then.
+    /// Put in place after the commit, over whatever has the name: a file the new set needs not, but its
+    /// readers look for, and whose old bytes the old set needs until then.
     bool after_commit = false;
 
     /// Appends the pieces of a file planned on its own, moved by `base` (an HDF5 file inside a zip).

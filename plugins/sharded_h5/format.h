@@ -9,7 +9,8 @@
 
 namespace ballast::sharded_h5 {
 
-/// Opens the set a manifest names. Errors: not_found for a shard that is not there, and as of the HDF5 reader.
+/// Opens the set a manifest names. Errors: not_found for a shard that is not there, and as of the HDF5
+/// reader.
 ArchiveContents open_set(Probe& probe);
 
 /// New shards under names nobody uses, the manifest as the commit, and what is to be removed of an old set.

@@ -13,7 +13,7 @@ namespace ballast {
 namespace formats {
 extern const FormatInfo sharded_h5_info;
 const Format& sharded_h5();
-}
+}  // namespace formats
 
 namespace sharded_h5 {
 namespace {
@@ -29,7 +29,8 @@ class Givers {
 public:
     explicit Givers(const ShardManifest& manifest) {
         for (const ShardManifest::Entry& entry : manifest.entries) {
-            const std::string_view path = std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0);
+            const std::string_view path =
+                std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0);
             givers_[std::string(path)].insert(entry.files.begin(), entry.files.end());
         }
     }
@@ -97,7 +98,8 @@ public:
 
 ArchiveContents open_set(Probe& probe) {
     if (!probe.source())
-        throw Error(ErrorCode::not_a_file, "a set of shards is given by its manifest").in(probe.location().display());
+        throw Error(ErrorCode::not_a_file, "a set of shards is given by its manifest")
+            .in(probe.location().display());
     const std::shared_ptr<const ShardManifest> manifest = shard_manifest(probe);
     std::vector<std::shared_ptr<const hdf5::File>> shards;
     for (const std::string& name : manifest->files)
@@ -111,7 +113,8 @@ ArchiveContents open_set(Probe& probe) {
     contents.model->producer.sharded = true;
     contents.metadata.set("shards", static_cast<std::uint64_t>(manifest->files.size()));
     for (const ShardManifest::Entry& entry : manifest->entries) {
-        if (whole->find(0, std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0)) == hdf5::no_object)
+        if (whole->find(0, std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0)) ==
+            hdf5::no_object)
             contents.warnings.push_back("the manifest lists '" + entry.key + "', which no shard holds");
     }
     return contents;

@@ -35,8 +35,8 @@ keras_v3::ShardRule rule_of(const Model& model, const SaveOptions& options, cons
                                                  " bytes, more than a shard of " +
                                                  std::to_string(options.max_shard_size))
         .tensor(tensor)
-        .hint("a tensor is never split: the smallest size that works is --max-shard-size " + std::to_string(largest) +
-              "B");
+        .hint("a tensor is never split: the smallest size that works is --max-shard-size " +
+              std::to_string(largest) + "B");
 }
 
 /// Python's text of a float: Keras writes one.

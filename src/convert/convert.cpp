@@ -24,14 +24,16 @@ Target target_at(const Location& destination, const FormatInfo& format) {
     return target;
 }
 
-/// The format to write. A size of shards given for a format of one file means its set, whose manifest has another name.
+/// The format to write. A size of shards given for a format of one file means its set, whose manifest has
+/// another name.
 const Format& target_format(const ConvertOptions& options, Location& destination, Report& report) {
     const Registry& registry = Registry::builtin();
     const Format& format = registry.for_writing(options.to, destination.name);
     const FormatInfo& info = format.info();
     if (options.save.max_shard_size == 0 || info.can.shards) return format;
     if (info.set_format.empty())
-        throw Error(ErrorCode::invalid_argument, "the format " + std::string(info.id) + " is never cut into shards")
+        throw Error(ErrorCode::invalid_argument,
+                    "the format " + std::string(info.id) + " is never cut into shards")
             .in(destination.display())
             .hint("leave --max-shard-size out, or choose another format");
     const Format& set = registry.find(info.set_format);

@@ -38,9 +38,9 @@ public:
     std::size_t size() const noexcept { return members_.size(); }
     io::File& file(std::size_t position) noexcept { return *members_[position].file; }
 
-    /// Publishes. `remove_after` names old members to remove then; returns those that could not be removed or, of late
-    /// files, replaced, which does not undo the success. When only the last sync of the folder fails, the error says that the
-    /// new file is in place.
+    /// Publishes. `remove_after` names old members to remove then; returns those that could not be removed
+    /// or, of late files, replaced, which does not undo the success. When only the last sync of the folder
+    /// fails, the error says that the new file is in place.
     std::vector<std::string> commit(const std::vector<std::string>& remove_after);
 
 private:

@@ -18,16 +18,16 @@ struct Unit {
 
 constexpr double kilo = 1000, kibi = 1024;
 constexpr std::array units = {
-    Unit{"", kibi * kibi * kibi},  // Keras' max_shard_size
+    Unit{"", kibi* kibi* kibi},  // Keras' max_shard_size
     Unit{"b", 1},
     Unit{"kb", kilo},
-    Unit{"mb", kilo * kilo},
-    Unit{"gb", kilo * kilo * kilo},
-    Unit{"tb", kilo * kilo * kilo * kilo},
+    Unit{"mb", kilo* kilo},
+    Unit{"gb", kilo* kilo* kilo},
+    Unit{"tb", kilo* kilo* kilo* kilo},
     Unit{"kib", kibi},
-    Unit{"mib", kibi * kibi},
-    Unit{"gib", kibi * kibi * kibi},
-    Unit{"tib", kibi * kibi * kibi * kibi},
+    Unit{"mib", kibi* kibi},
+    Unit{"gib", kibi* kibi* kibi},
+    Unit{"tib", kibi* kibi* kibi* kibi},
 };
 
 }  // namespace

@@ -68,8 +68,7 @@ private:
 };
 
 /// What it takes to find the groups and names of many layers is given back before the file is laid out.
-void build(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
-           Report& report) {
+void build(Output& output, const Model& model, Framework flavor, const SaveOptions& options, Report& report) {
     Model guessed;
     const std::vector<V3Group> groups = groups_for(model, flavor, guessed);
     const Model& source = guessed.has_layers() ? guessed : model;

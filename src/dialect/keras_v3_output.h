@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the Keras 3 layout is written to: one HDF5 file, or a set of shards that each hold a part of the same tree.
+// Where the Keras 3 layout is written to: one HDF5 file, or a set of shards that each hold a part of the same
+// tree.
 //
 // Source of the splitting rule: spec/keras-hdf5.md §2.2, observed on Keras 3.15.1. Use from one thread.
 #pragma once
@@ -32,11 +33,11 @@ class Output {
 public:
     Output(const ShardRule& rule, layout::Framework flavor);
 
-    /// The `vars` group at `path` in the current shard. Its name goes there, also when the tensors end up in another
-    /// one: so does Keras.
+    /// The `vars` group at `path` in the current shard. Its name goes there, also when the tensors end up in
+    /// another one: so does Keras.
     void group(std::string_view path, std::optional<std::string_view> name);
-    /// A tensor below the group at `path`; `key` may have several components. Errors: invalid_argument when it is
-    /// larger than a shard, and as of Builder::dataset().
+    /// A tensor below the group at `path`; `key` may have several components. Errors: invalid_argument when
+    /// it is larger than a shard, and as of Builder::dataset().
     void dataset(std::string_view path, std::string_view key, const TensorExpr& value);
 
     /// What the manifest's map says of a group with tensors.

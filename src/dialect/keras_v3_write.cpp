@@ -37,11 +37,13 @@ std::string optimizer_obstacle(const Optimizer& optimizer, Framework flavor, boo
     return {};
 }
 
-/// "optimizer/inner/vars/3" -> {"optimizer/inner/vars", "3"}: the group a manifest names, and the tensor in it.
+/// "optimizer/inner/vars/3" -> {"optimizer/inner/vars", "3"}: the group a manifest names, and the tensor in
+/// it.
 std::pair<std::string_view, std::string_view> place(std::string_view path) {
     const std::string infix = "/" + std::string(vars_group) + "/";
     const std::size_t at = path.find(infix);
-    if (at != std::string_view::npos) return {path.substr(0, at + infix.size() - 1), path.substr(at + infix.size())};
+    if (at != std::string_view::npos)
+        return {path.substr(0, at + infix.size() - 1), path.substr(at + infix.size())};
     const std::size_t slash = path.rfind('/');
     if (slash == std::string_view::npos) return {{}, path};
     return {path.substr(0, slash), path.substr(slash + 1)};

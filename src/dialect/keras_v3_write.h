@@ -11,11 +11,11 @@
 namespace ballast::keras_v3 {
 
 /// Optimizer state where it means the same in this flavour, else the report says why it was dropped.
-void write_optimizer(Output& output, const Model& model, layout::Framework flavor,
-                     const SaveOptions& options, Report& report);
+void write_optimizer(Output& output, const Model& model, layout::Framework flavor, const SaveOptions& options,
+                     Report& report);
 
 /// Metric state, which tf_keras stores and Keras 3 does not.
-void write_metrics(Output& output, const Model& model, layout::Framework flavor,
-                   const SaveOptions& options, Report& report);
+void write_metrics(Output& output, const Model& model, layout::Framework flavor, const SaveOptions& options,
+                   Report& report);
 
 }  // namespace ballast::keras_v3

@@ -23,7 +23,8 @@ void check_file_name(std::string_view key, std::string_view name, const Probe& p
     const bool bad = name.empty() || name == "." || name == ".." ||
                      name.find_first_of(std::string_view("/\\:\0", 4)) != std::string_view::npos;
     if (!bad && name != probe.location().name) return;
-    throw Error(ErrorCode::unsafe_name, "the manifest names '" + escape(name) + "', which is no file beside it")
+    throw Error(ErrorCode::unsafe_name,
+                "the manifest names '" + escape(name) + "', which is no file beside it")
         .in(probe.location().display())
         .tensor(key)
         .hint("a manifest may only name files of its own folder");
@@ -62,7 +63,8 @@ private:
             entry.files.push_back(file(key, value.as_string()));
         } else if (value.is_array() && value.size() != 0) {
             for (const Tree& item : value.items()) {
-                if (!item.is_string()) throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name").tensor(key);
+                if (!item.is_string())
+                    throw damaged(probe_, "'" + escape(key) + "' is mapped to no file name").tensor(key);
                 entry.files.push_back(file(key, item.as_string()));
             }
         } else {
@@ -77,7 +79,8 @@ private:
         if (fresh) {
             check_file_name(key, name, probe_);
             if (manifest_->files.size() >= probe_.options().limits.shards)
-                throw Error(ErrorCode::limit_exceeded, "the manifest names more files than Limits::shards allows")
+                throw Error(ErrorCode::limit_exceeded,
+                            "the manifest names more files than Limits::shards allows")
                     .in(probe_.location().display())
                     .tensor(key);
             manifest_->files.emplace_back(name);
@@ -97,7 +100,8 @@ bool looks_like_manifest(Probe& probe) {
     const auto head = probe.head();
     const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
     const std::size_t first = text.find_first_not_of(" \t\r\n");
-    // Metadata of our own may come first and be long: then the name decides whether the rest is worth parsing.
+    // Metadata of our own may come first and be long: then the name decides whether the rest is worth
+    // parsing.
     return first != std::string_view::npos && text[first] == '{' &&
            (text.find("\"weight_map\"") != std::string_view::npos || text.find("\"metadata\"") < first + 64);
 }

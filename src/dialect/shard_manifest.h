@@ -27,7 +27,8 @@ struct ShardManifest {
     std::vector<std::string> files;  ///< unique, in order of first mention
 };
 
-/// Whether the text of a JSON file looks like a manifest: an object that mentions "weight_map" early on. Cheap.
+/// Whether the text of a JSON file looks like a manifest: an object that mentions "weight_map" early on.
+/// Cheap.
 bool looks_like_manifest(Probe& probe);
 
 /// The probe's file as a manifest, parsed once. Errors: damaged (no manifest), unsafe_name, limit_exceeded.

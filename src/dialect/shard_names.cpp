@@ -16,7 +16,8 @@ constexpr std::size_t digits = 5;
 
 std::string keras_shard_base(std::string_view manifest_name) {
     const std::size_t dot = manifest_name.rfind('.');
-    std::string stem(dot == std::string_view::npos || dot == 0 ? manifest_name : manifest_name.substr(0, dot));
+    std::string stem(dot == std::string_view::npos || dot == 0 ? manifest_name
+                                                               : manifest_name.substr(0, dot));
     for (std::size_t at = stem.find(stem_part); at != std::string::npos; at = stem.find(stem_part, at))
         stem.erase(at, stem_part.size());
     return stem;
@@ -30,7 +31,8 @@ std::string keras_shard_name(std::string_view base, std::uint64_t index) {
 
 std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::string_view name) {
     if (!name.starts_with(base) || !name.ends_with(keras_suffix)) return std::nullopt;
-    if (name.size() < base.size() + 1 + digits + keras_suffix.size() || name[base.size()] != '_') return std::nullopt;
+    if (name.size() < base.size() + 1 + digits + keras_suffix.size() || name[base.size()] != '_')
+        return std::nullopt;
     const char* const first = name.data() + base.size() + 1;
     const char* const last = name.data() + name.size() - keras_suffix.size();
     std::uint64_t index = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of the files of a set: new ones never meet those an old set uses, so that one rename of the manifest is the
-// whole commit. Pure functions.
+// Names of the files of a set: new ones never meet those an old set uses, so that one rename of the manifest
+// is the whole commit. Pure functions.
 #pragma once
 
 #include <cstdint>

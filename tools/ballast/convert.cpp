@@ -179,7 +179,8 @@ int run(Options& options) {
     if (!options.like.empty()) convert_options.like = options.like;
     if (!options.map.empty())
         convert_options.align.map = parse_map(read_text(Location::for_reading(options.map), {}), options.map);
-    if (!options.shard_size.empty()) convert_options.save.max_shard_size = parse_shard_size(options.shard_size);
+    if (!options.shard_size.empty())
+        convert_options.save.max_shard_size = parse_shard_size(options.shard_size);
     convert_options.align.match = match_of(options.match);
     if (!options.dtype.empty()) convert_options.dtype = dtype_from_name(options.dtype);
     convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
@@ -231,8 +232,9 @@ void add_what(CLI::App& command, Options& options) {
                     "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
         ->check(CLI::IsMember({"float16", "bfloat16", "float32", "float64"}));
     command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
-    command.add_option("--max-shard-size", options.shard_size,
-                       "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB");
+    command.add_option(
+        "--max-shard-size", options.shard_size,
+        "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB");
     command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format");
     command.add_option("--names", options.names, "Names in formats without layers")
         ->check(CLI::IsMember({"canonical", "stored"}));

@@ -29,7 +29,8 @@ private:
     /// An object of the whole while it is put together.
     struct Node {
         ObjectKind kind = ObjectKind::group;
-        std::map<std::string, std::uint32_t, std::less<>> children;  ///< in the order of name bytes, as files have them
+        std::map<std::string, std::uint32_t, std::less<>>
+            children;                 ///< in the order of name bytes, as files have them
         const File* owner = nullptr;  ///< whose dataset it is
         ObjectId object = 0;
         std::vector<std::pair<const File*, ObjectId>> groups;  ///< where attributes come from
@@ -63,8 +64,9 @@ private:
         if (found == nodes_[parent].children.end()) {
             const auto id = static_cast<std::uint32_t>(nodes_.size());
             if (id >= options_.objects)
-                throw Error(ErrorCode::limit_exceeded, "the shards together have more objects than the limit of " +
-                                                           std::to_string(options_.objects))
+                throw Error(ErrorCode::limit_exceeded,
+                            "the shards together have more objects than the limit of " +
+                                std::to_string(options_.objects))
                     .in(file_->path());
             nodes_[parent].children.emplace(child.name, id);
             nodes_.push_back({child.kind, {}, &file, file.id_of(child), {}});
@@ -77,7 +79,8 @@ private:
                 .in(file.path())
                 .at(child.address);
         if (is_group) return open(file, child, found->second, pending);
-        warn("'" + full + "' is in two shards; that of " + known.owner->path() + " is used, not that of " + file.path());
+        warn("'" + full + "' is in two shards; that of " + known.owner->path() + " is used, not that of " +
+             file.path());
     }
 
     void open(const File& file, const Object& group, std::uint32_t node,

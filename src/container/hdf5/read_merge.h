@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Several HDF5 files that hold parts of one tree, seen as one file (shards). Pure; the result shares nothing with its
-// parts but the sources of the data.
+// Several HDF5 files that hold parts of one tree, seen as one file (shards). Pure; the result shares nothing
+// with its parts but the sources of the data.
 #pragma once
 
 #include <functional>
@@ -19,9 +19,10 @@ struct MergeOptions {
     std::uint64_t objects = 0;  ///< most objects of the whole
 };
 
-/// Groups and their attributes are united (the first part that has an attribute wins), datasets come from the first
-/// part that may give them; what is met again or may not be given is told in warnings(). `source` stands for the
-/// whole in messages. Errors: damaged when one path is a group here and a dataset there, limit_exceeded.
+/// Groups and their attributes are united (the first part that has an attribute wins), datasets come from the
+/// first part that may give them; what is met again or may not be given is told in warnings(). `source`
+/// stands for the whole in messages. Errors: damaged when one path is a group here and a dataset there,
+/// limit_exceeded.
 std::shared_ptr<const File> merge(std::span<const std::shared_ptr<const File>> parts,
                                   std::shared_ptr<const io::Source> source, const MergeOptions& options);
 

@@ -124,7 +124,8 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         found.push_back({name, name, {{name, read_file(entry.path())}}, name});
     }
     std::sort(found.begin(), found.end(), [](const Seed& a, const Seed& b) {
-        return std::pair(a.files.begin()->second.size(), a.name) < std::pair(b.files.begin()->second.size(), b.name);
+        return std::pair(a.files.begin()->second.size(), a.name) <
+               std::pair(b.files.begin()->second.size(), b.name);
     });
     std::erase_if(found, [](const Seed& seed) { return seed.files.begin()->second.size() > largest_seed; });
     const bool own = format.info().can.write;

@@ -28,17 +28,17 @@ Model small_model();
 
 /// "x" and the format's suffix.
 std::string file_name(const FormatInfo& info);
-/// The file (or set) a format writes for a model's weights (configs stay behind), in a file system of its own. A format
-/// of sets makes several files.
+/// The file (or set) a format writes for a model's weights (configs stay behind), in a file system of its
+/// own. A format of sets makes several files.
 Location written(const Format& format, const Model& model, SaveOptions options = {}, unsigned threads = 1);
 
-/// A small file (up to 32 KiB) of the format: a golden one of a real framework, or one that it writes itself; of a set,
-/// one file among the others.
+/// A small file (up to 32 KiB) of the format: a golden one of a real framework, or one that it writes itself;
+/// of a set, one file among the others.
 struct Seed {
     std::string name;
-    std::string opened;                         ///< the file to open: the manifest of a set
-    std::map<std::string, std::string> files;   ///< by name
-    std::string changed;                        ///< the file of these that a test may break
+    std::string opened;                        ///< the file to open: the manifest of a set
+    std::map<std::string, std::string> files;  ///< by name
+    std::string changed;                       ///< the file of these that a test may break
 };
 std::vector<Seed> seeds(const Format& format, std::size_t at_most);
 

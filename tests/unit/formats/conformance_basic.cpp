@@ -152,7 +152,8 @@ TEST_CASE("a model comes back tensor by tensor, and the bytes do not depend on t
         CHECK(test::values(*archive) == expected);
         CHECK(test::text_of(test::written(*format, model, {}, 4)) == test::text_of(file));
         // What came back is a model like any other.
-        CHECK(test::values(*test::open_at(test::written(*format, archive->model()), model.config)) == expected);
+        CHECK(test::values(*test::open_at(test::written(*format, archive->model()), model.config)) ==
+              expected);
     }
 }
 

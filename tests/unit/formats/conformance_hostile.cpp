@@ -105,8 +105,9 @@ bool survives(const test::Seed& seed, const std::string& bytes) {
         });
         CHECK_MESSAGE(names_file, error.what());
         const bool has_place = error.offset().has_value() || !error.tensor().empty();
-        CHECK_MESSAGE((has_place || error.code() == ErrorCode::unknown_format ||
-                       error.code() == ErrorCode::not_found), error.what());
+        CHECK_MESSAGE(
+            (has_place || error.code() == ErrorCode::unknown_format || error.code() == ErrorCode::not_found),
+            error.what());
     }
     std::size_t size = 0;
     for (const auto& file : seed.files)

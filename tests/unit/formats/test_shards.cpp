@@ -74,8 +74,9 @@ TEST_CASE("a shard's name has at least five digits, and reads back") {
     CHECK(keras_shard_name("m", 1234567) == "m_1234567.weights.h5");
     CHECK(keras_shard_index("m", "m_00007.weights.h5") == 7);
     CHECK(keras_shard_index("m", "m_1234567.weights.h5") == 1234567);
-    for (const char* other : {"m_0007.weights.h5", "m_000007.weights.h5", "n_00007.weights.h5", "m_00007.h5",
-                              "m_0000x.weights.h5", "m-00007.weights.h5", "m_-0007.weights.h5", "m.weights.h5"})
+    for (const char* other :
+         {"m_0007.weights.h5", "m_000007.weights.h5", "n_00007.weights.h5", "m_00007.h5",
+          "m_0000x.weights.h5", "m-00007.weights.h5", "m_-0007.weights.h5", "m.weights.h5"})
         CHECK_FALSE(keras_shard_index("m", other).has_value());
 }
 
@@ -93,7 +94,8 @@ TEST_CASE("sizes are read as people write them") {
     CHECK(parse_shard_size("123B") == 123);
     CHECK(parse_shard_size("7kb") == 7000);
     CHECK(parse_shard_size("3TiB") == 3 * kibi * kibi * kibi * kibi);
-    for (const char* bad : {"", "GB", "1XB", "0", "-1GB", "1e3", "1 2GB", "inf", "nan", "99999999999TB", "0.1B"})
+    for (const char* bad :
+         {"", "GB", "1XB", "0", "-1GB", "1e3", "1 2GB", "inf", "nan", "99999999999TB", "0.1B"})
         CHECK(test::code_of([&] { parse_shard_size(bad); }) == ErrorCode::invalid_argument);
 }
 
@@ -104,8 +106,8 @@ TEST_CASE("a set over a set uses other numbers, leaves number 0 as a stub, and t
     save_set(target, 64);
     CHECK(names(target) == FileNames{"m.weights.json", "m_00000.weights.h5", "m_00002.weights.h5"});
     save_set(target, 16);
-    CHECK(names(target) == FileNames{"m.weights.json", "m_00000.weights.h5", "m_00001.weights.h5", "m_00003.weights.h5",
-                                 "m_00004.weights.h5", "m_00005.weights.h5"});
+    CHECK(names(target) == FileNames{"m.weights.json", "m_00000.weights.h5", "m_00001.weights.h5",
+                                     "m_00003.weights.h5", "m_00004.weights.h5", "m_00005.weights.h5"});
     const auto archive = open(target);
     CHECK(archive->index().size() == 4);
     CHECK(archive->warnings().empty());
@@ -133,7 +135,8 @@ TEST_CASE("one path as group here and dataset there is damage; a tensor in two s
     a.dataset(a.root(), "x", test::tensor("x", DType::float32, {2}, 1));
     b.group(b.root(), "x");
     c.dataset(c.root(), "x", test::tensor("x", DType::float32, {3}, 2));
-    const auto first = parse(std::move(a), "a"), group = parse(std::move(b), "b"), again = parse(std::move(c), "c");
+    const auto first = parse(std::move(a), "a"), group = parse(std::move(b), "b"),
+               again = parse(std::move(c), "c");
     hdf5::MergeOptions options;
     options.objects = 100;
     options.gives = [](std::size_t, const std::string&) { return true; };
