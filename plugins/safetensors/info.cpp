@@ -14,7 +14,8 @@ constexpr std::array dtypes = {DType::boolean, DType::int8,          DType::uint
                                DType::float64, DType::float8_e4m3fn, DType::float8_e5m2, DType::complex64,
                                DType::opaque8};
 constexpr std::array<Flavor, 1> flavors = {{{"", dtypes}}};
-constexpr std::array<std::string_view, 1> extensions = {".safetensors"};
+constexpr std::array<std::string_view, 2> extensions = {".safetensors.index.json", ".safetensors"};
+constexpr std::array<std::string_view, 1> companions = {"<base>-NNNNN-of-NNNNN.safetensors"};
 
 }  // namespace
 
@@ -25,7 +26,7 @@ constinit const FormatInfo safetensors_info = {
     .aliases = {},
     .extensions = extensions,
     .signatures = {},
-    .companions = {},
+    .companions = companions,
     .kind = Location::Kind::file,
     .can = {.read = true,
             .write = true,
@@ -33,11 +34,12 @@ constinit const FormatInfo safetensors_info = {
             .layers = true,
             .config = true,
             .optimizer = true,
-            .metrics = true},
+            .metrics = true,
+            .shards = true},
     .flavors = flavors,
-    .title = "safetensors: a JSON header and plain tensors",
-    .set_format = {},
-    .set_suffix = {},
+    .title = "safetensors: a JSON header and plain tensors; also sets with an index",
+    .set_format = "safetensors",
+    .set_suffix = ".safetensors.index.json",
     .meson_option = "safetensors",
 };
 

@@ -9,6 +9,7 @@
 #include "format.h"
 #include "header.h"
 #include "layout.h"
+#include "reader.h"
 #include "writer.h"
 
 namespace ballast::formats {
@@ -18,7 +19,6 @@ const Format& safetensors();
 
 namespace ballast {
 namespace safetensors {
-namespace {
 
 std::vector<TensorInfo> tensors_of(const Header& header, const std::shared_ptr<const io::Source>& source) {
     std::vector<TensorInfo> tensors;
@@ -35,6 +35,8 @@ std::vector<TensorInfo> tensors_of(const Header& header, const std::shared_ptr<c
     return tensors;
 }
 
+namespace {
+
 ArchiveContents loose_contents(std::vector<TensorInfo> tensors, const Tree& metadata) {
     ArchiveContents contents;
     contents.kind = "tensors";
@@ -48,10 +50,9 @@ ArchiveContents loose_contents(std::vector<TensorInfo> tensors, const Tree& meta
     return contents;
 }
 
-ArchiveContents contents_of(const Header& header, const std::shared_ptr<const io::Source>& source,
-                            const Limits& limits) {
-    std::vector<TensorInfo> tensors = tensors_of(header, source);
-    Tree metadata = header.metadata;
+}  // namespace
+
+ArchiveContents contents_of(std::vector<TensorInfo> tensors, Tree metadata, const Limits& limits) {
     const std::string layout(metadata[ballast_key].as_string());
     const bool has_layout = metadata.find(ballast_key) != nullptr;
     if (has_layout) metadata.erase(ballast_key);
@@ -68,6 +69,8 @@ ArchiveContents contents_of(const Header& header, const std::shared_ptr<const io
     return contents;
 }
 
+namespace {
+
 class SafetensorsFormat final : public Format {
 public:
     const FormatInfo& info() const noexcept override { return formats::safetensors_info; }
@@ -76,8 +79,9 @@ public:
         if (probe.location().kind != Location::Kind::file) return {Confidence::no, true, "a file"};
         if (starts_like_header(probe.head(), probe.options().limits))
             return {Confidence::certain, true, "a header length and a JSON object behind it"};
+        if (is_index(probe)) return {Confidence::certain, true, "a JSON index of .safetensors files"};
         // Nobody else's, but called ours: open() says what is wrong with it.
-        if (probe.location().name.ends_with(info().extensions.front()))
+        if (probe.location().name.ends_with(info().extensions.back()))
             return {Confidence::maybe, true, "the name"};
         return {Confidence::no, true, "a header length and '{' at byte 8"};
     }
@@ -86,19 +90,26 @@ public:
         const std::shared_ptr<const io::Source> source = probe.source();
         if (!source)
             throw Error(ErrorCode::not_a_file, "safetensors is a single file").in(probe.location().display());
-        const Limits& limits = probe.options().limits;
-        const auto header = probe.shared<Header>([&] { return read_header(*source, limits); });
-        ArchiveContents contents = contents_of(*header, source, limits);
+        ArchiveContents contents = is_index(probe) ? open_set(probe) : open_file(probe, source);
         contents.format = &info();
         return std::make_shared<Archive>(probe.location(), std::move(contents));
     }
 
     WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
                    Report& report) const override {
+        const std::string& name = target.location.name;
+        if (name.ends_with(info().set_suffix)) return plan_set(model, target, options, report);
         WritePlan plan;
-        plan.files.push_back(lay_out(model, target.location.name, options, report));
-        plan.commit = target.location.name;
+        plan.files.push_back(lay_out(model, name, options, report));
+        plan.commit = name;
         return plan;
+    }
+
+private:
+    static ArchiveContents open_file(Probe& probe, const std::shared_ptr<const io::Source>& source) {
+        const Limits& limits = probe.options().limits;
+        const auto header = probe.shared<Header>([&] { return read_header(*source, limits); });
+        return contents_of(tensors_of(*header, source), header->metadata, limits);
     }
 };
 

@@ -35,8 +35,8 @@ constinit const FormatInfo sharded_h5_info = {
             .shards = true},
     .flavors = flavors,
     .title = "Keras 3 weights in shards (.weights.json and _00000.weights.h5, …)",
-    .set_format = {},
-    .set_suffix = {},
+    .set_format = "sharded_h5",
+    .set_suffix = ".weights.json",
     .meson_option = "sharded_h5",
 };
 

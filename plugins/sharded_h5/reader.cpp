@@ -77,6 +77,9 @@ public:
             return no;
         }
         const auto& entries = manifest->entries;
+        const auto other = [](const std::string& name) { return name.ends_with(".safetensors"); };
+        if (!manifest->files.empty() && std::all_of(manifest->files.begin(), manifest->files.end(), other))
+            return no;
         const bool keys = entries.empty() ? probe.location().name.ends_with(suffix)
                                           : std::all_of(entries.begin(), entries.end(), is_keras_key);
         return keys ? Match{Confidence::certain, true, "a JSON manifest of `vars` groups"} : no;

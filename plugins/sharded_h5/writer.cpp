@@ -57,13 +57,7 @@ PlannedFile manifest_file(const std::string& name, const keras_v3::Output& outpu
     // Keras writes a name for a group of one tensor, a list for any other.
     for (const auto& entry : output.entries())
         manifest.entries.push_back({"/" + entry.path, entry.shards, entry.tensors != 1});
-    const std::string text = manifest_text(manifest, 4);
-    PlannedFile file;
-    file.name = name;
-    file.size = text.size();
-    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-    file.pieces.push_back({0, FixedBytes{{bytes, bytes + text.size()}}});
-    return file;
+    return text_file(name, manifest_text(manifest, 4));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ const Format& target_format(const ConvertOptions& options, Location& destination
     const Registry& registry = Registry::builtin();
     const Format& format = registry.for_writing(options.to, destination.name);
     const FormatInfo& info = format.info();
-    if (options.save.max_shard_size == 0 || info.can.shards) return format;
+    if (options.save.max_shard_size == 0) return format;
     if (info.set_format.empty())
         throw Error(ErrorCode::invalid_argument,
                     "the format " + std::string(info.id) + " is never cut into shards")
@@ -38,6 +38,7 @@ const Format& target_format(const ConvertOptions& options, Location& destination
             .hint("leave --max-shard-size out, or choose another format");
     const Format& set = registry.find(info.set_format);
     std::string& name = destination.name;
+    if (name.ends_with(info.set_suffix)) return set;
     for (const std::string_view extension : info.extensions) {
         if (!name.ends_with(extension)) continue;
         name.resize(name.size() - extension.size());

@@ -3,7 +3,6 @@
 #include "dialect/keras_v3_output.h"
 
 #include <algorithm>
-#include <variant>
 
 #include "ballast/error.h"
 #include "dialect/reporting.h"
@@ -12,19 +11,6 @@ namespace ballast::keras_v3 {
 namespace {
 
 using hdf5::Builder;
-
-/// The file a value's first stored tensor lies in; null for bytes in memory.
-const void* source_of(const TensorExpr& value) {
-    const TensorExpr* first = &value;
-    while (!first->is_identity() && !first->inputs().empty())
-        first = &first->inputs().front();
-    if (!first->is_identity()) return nullptr;
-    const auto& layout = first->source()->storage.layout;
-    if (const auto* extent = std::get_if<Extent>(&layout)) return extent->source.get();
-    if (const auto* chunked = std::get_if<std::shared_ptr<const ChunkedLayout>>(&layout))
-        return (*chunked)->source.get();
-    return nullptr;
-}
 
 }  // namespace
 
@@ -36,7 +22,7 @@ std::uint32_t Output::shard_for(const TensorExpr& value) {
     if (rule_.kind == ShardRule::Kind::one_file) return 0;
     if (rule_.kind == ShardRule::Kind::as_source) {
         const auto next = static_cast<std::uint32_t>(shard_of_source_.size());
-        const auto [found, fresh] = shard_of_source_.emplace(source_of(value), next);
+        const auto [found, fresh] = shard_of_source_.emplace(file_of(value), next);
         if (fresh && next != 0) builders_.emplace_back();
         return current_ = found->second;
     }

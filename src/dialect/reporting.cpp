@@ -41,6 +41,16 @@ std::string source_name(const TensorExpr& value) {
     return name;
 }
 
+const io::Source* file_of(const TensorExpr& value) {
+    const TensorExpr& first = first_source(value);
+    if (!first.is_identity()) return nullptr;
+    const auto& layout = first.source()->storage.layout;
+    if (const auto* extent = std::get_if<Extent>(&layout)) return extent->source.get();
+    if (const auto* chunked = std::get_if<std::shared_ptr<const ChunkedLayout>>(&layout))
+        return (*chunked)->source.get();
+    return nullptr;
+}
+
 void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
                     std::string_view canonical) {
     Kind kind = kind_of_change(value);

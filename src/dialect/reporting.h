@@ -13,6 +13,9 @@ namespace ballast {
 /// The stored name of what an expression is made of; of its first source when there are several, with "+n".
 std::string source_name(const TensorExpr& value);
 
+/// The file the first stored tensor of an expression lies in, to tell files apart; null for bytes in memory.
+const io::Source* file_of(const TensorExpr& value);
+
 /// Adds one entry for a value written as `stored_name`, known as `canonical` in the target.
 void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
                     std::string_view canonical);

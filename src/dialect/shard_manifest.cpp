@@ -126,4 +126,13 @@ std::string manifest_text(const ShardManifest& manifest, unsigned indent) {
     return json::write(tree, indent);
 }
 
+PlannedFile text_file(std::string name, std::string_view text) {
+    PlannedFile file;
+    file.name = std::move(name);
+    file.size = text.size();
+    const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+    file.pieces.push_back({0, FixedBytes{{bytes, bytes + text.size()}}});
+    return file;
+}
+
 }  // namespace ballast

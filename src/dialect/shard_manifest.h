@@ -37,4 +37,7 @@ std::shared_ptr<const ShardManifest> shard_manifest(Probe& probe);
 /// The manifest's text, with `indent` spaces as Python's json.dumps writes it.
 std::string manifest_text(const ShardManifest& manifest, unsigned indent);
 
+/// A small text as a file of a plan.
+PlannedFile text_file(std::string name, std::string_view text);
+
 }  // namespace ballast

@@ -12,6 +12,34 @@ namespace {
 constexpr std::string_view keras_suffix = ".weights.h5", stem_part = ".weights";
 constexpr std::size_t digits = 5;
 
+constexpr std::string_view index_suffix = ".safetensors.index.json", tensors_suffix = ".safetensors";
+
+std::string five_digits(std::uint64_t value) {
+    std::string number = std::to_string(value);
+    if (number.size() < digits) number.insert(0, digits - number.size(), '0');
+    return number;
+}
+
+std::string indexed_name(std::string_view base, std::uint64_t number, std::uint64_t count) {
+    return std::string(base) + "-" + five_digits(number) + "-of-" + five_digits(count) +
+           std::string(tensors_suffix);
+}
+
+bool is_indexed_name(std::string_view base, std::string_view name) {
+    constexpr std::string_view of = "-of-";
+    if (!name.starts_with(base) || !name.ends_with(tensors_suffix)) return false;
+    const std::string_view middle =
+        name.substr(base.size(), std::max(name.size(), base.size() + tensors_suffix.size()) - base.size() -
+                                     tensors_suffix.size());
+    const std::size_t at = middle.find(of);
+    if (at == std::string_view::npos || middle.empty() || middle.front() != '-') return false;
+    std::uint64_t number = 0, count = 0;
+    const std::string_view first = middle.substr(1, at - 1), second = middle.substr(at + of.size());
+    std::from_chars(first.data(), first.data() + first.size(), number);
+    std::from_chars(second.data(), second.data() + second.size(), count);
+    return indexed_name(base, number, count) == name;
+}
+
 }  // namespace
 
 std::string keras_shard_base(std::string_view manifest_name) {
@@ -24,9 +52,7 @@ std::string keras_shard_base(std::string_view manifest_name) {
 }
 
 std::string keras_shard_name(std::string_view base, std::uint64_t index) {
-    std::string number = std::to_string(index);
-    if (number.size() < digits) number.insert(0, digits - number.size(), '0');
-    return std::string(base) + "_" + number + std::string(keras_suffix);
+    return std::string(base) + "_" + five_digits(index) + std::string(keras_suffix);
 }
 
 std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::string_view name) {
@@ -48,6 +74,28 @@ std::vector<std::uint64_t> free_indices(const std::vector<std::uint64_t>& used, 
         if (!taken.contains(index)) indices.push_back(index);
     }
     return indices;
+}
+
+IndexedNames indexed_names(std::string_view index_name, std::size_t count,
+                           const std::vector<std::string>& existing) {
+    std::string_view base = index_name;
+    if (base.ends_with(index_suffix)) base.remove_suffix(index_suffix.size());
+    IndexedNames names;
+    std::unordered_set<std::string_view> taken;
+    for (const std::string& name : existing) {
+        if (!is_indexed_name(base, name)) continue;
+        names.old.push_back(name);
+        taken.insert(name);
+    }
+    // Numbers further on, and a count to match, until no name meets one that is there.
+    for (std::uint64_t shift = 0;; shift += count) {
+        names.fresh.clear();
+        for (std::size_t i = 1; i <= count; ++i)
+            names.fresh.push_back(indexed_name(base, shift + i, shift + count));
+        const bool free = std::none_of(names.fresh.begin(), names.fresh.end(),
+                                       [&](const std::string& name) { return taken.contains(name); });
+        if (free) return names;
+    }
 }
 
 }  // namespace ballast

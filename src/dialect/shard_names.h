@@ -21,4 +21,12 @@ std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::strin
 /// The `count` lowest numbers that are not in `used`.
 std::vector<std::uint64_t> free_indices(const std::vector<std::uint64_t>& used, std::size_t count);
 
+/// Names of a set with an index: "x.safetensors.index.json" and 3 files -> "x-00001-of-00003.safetensors", ….
+struct IndexedNames {
+    std::vector<std::string> fresh;  ///< numbered on where `existing` has the plain ones
+    std::vector<std::string> old;    ///< those of `existing` that have this form
+};
+IndexedNames indexed_names(std::string_view index_name, std::size_t count,
+                           const std::vector<std::string>& existing);
+
 }  // namespace ballast

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`.weights.h5` to safetensors, judged by the safetensors library, and back, judged by h5py and Keras."""
 
+import json
+
 import numpy as np
 import pytest
 import tool
@@ -10,6 +12,7 @@ from compare import assert_predictions, assert_same_tree, assert_weights
 from model_walk import to_array
 from names import canonical_with_config
 from safetensors import safe_open
+from safetensors.numpy import save_file
 from workshop import load
 
 
@@ -120,3 +123,68 @@ def test_a_file_of_the_library_itself(golden, tmp_path):
         assert new.metadata()["made_by"] == "test"
         for key in old.keys():
             np.testing.assert_array_equal(old.get_tensor(key), new.get_tensor(key))
+
+
+# ---- sets with an index ----------------------------------------------------------------------------------------------
+
+
+def read_set(index):
+    """As the libraries that use such sets do: the map says which file holds a tensor."""
+    text = json.loads(index.read_text())
+    found = {}
+    for name, file in text["weight_map"].items():
+        with safe_open(index.parent / file, "np") as f:
+            found[name] = f.get_tensor(name)
+    return text, found
+
+
+def test_sets(workshop, tmp_path):
+    source = workshop.source(REGISTRY["nested_functional"], "keras")
+    one, index, back = tmp_path / "one.safetensors", tmp_path / "m.safetensors.index.json", tmp_path / "b.weights.h5"
+    tool.convert(source.v3, one)
+    expected = read(one)
+    size = max(value.nbytes for value in expected.values())
+    for bytes_of_a_file in (size, 2 * size, 10**9, size):  # each over the one before
+        done = tool.convert(source.v3, tmp_path / "m.safetensors", "-f", "--max-shard-size", f"{bytes_of_a_file}B")
+        assert index.name in done.stderr
+        text, found = read_set(index)
+        assert same_values(found, expected)
+        assert text["metadata"]["total_size"] == sum(value.nbytes for value in expected.values())
+        files = {entry.name for entry in tmp_path.iterdir() if entry.name.startswith("m")}
+        assert files == {index.name, *text["weight_map"].values()}, "stale files"
+        assert all(sum(found[name].nbytes for name, file in text["weight_map"].items() if file == each_file)
+                   <= bytes_of_a_file for each_file in text["weight_map"].values())
+        tool.convert(index, back, "-f")
+        assert_same_tree(back, source.v3)
+    tool.convert(index, index, "-f")  # keeps its partition
+    again, found = read_set(index)
+    assert same_values(found, expected)
+    assert len(set(again["weight_map"].values())) == len(set(text["weight_map"].values()))
+
+
+def test_a_foreign_set(tmp_path):
+    rng = np.random.default_rng(1)
+    tensors = {f"layer.{i}.weight": rng.standard_normal((3, i + 1)).astype("float32") for i in range(5)}
+    names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    halves = [dict(list(tensors.items())[:2]), dict(list(tensors.items())[2:])]
+    for name, half in zip(names, halves):
+        save_file(half, tmp_path / name, {"format": "pt"})
+    weight_map = {key: name for name, half in zip(names, halves) for key in half}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 180}, "weight_map": weight_map}, indent=2))
+    tool.convert(index, tmp_path / "one.safetensors")
+    assert same_values(read(tmp_path / "one.safetensors"), tensors)
+    with safe_open(tmp_path / "one.safetensors", "np") as f:
+        assert f.metadata() == {"format": "pt"}
+    assert tool.inspect(index)["format"] == "safetensors"
+
+    def broken(change, code):
+        text = {"weight_map": dict(weight_map)}
+        change(text["weight_map"])
+        index.write_text(json.dumps(text))
+        tool.convert(index, tmp_path / "two.safetensors", expect=code)
+
+    broken(lambda m: m.update({"more": names[0]}), tool.DAMAGED)
+    broken(lambda m: m.update({"more": "../x.safetensors"}), tool.REFUSED)
+    broken(lambda m: m.update({"more": "x.safetensors"}), tool.UNREADABLE)
+    broken(lambda m: m.update({"more": [names[0], names[1]]}), tool.DAMAGED)
