@@ -49,6 +49,7 @@ struct Capabilities {
     bool needs_order = false;    ///< writing needs the layer order
     bool discards = false;       ///< stores nothing (`null`): nothing is a loss
     bool stream = false;         ///< can be written to a pipe
+    bool compression = false;    ///< SaveOptions::compression is understood
     bool shards = false;         ///< SaveOptions::max_shard_size is understood
 };
 

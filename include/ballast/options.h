@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,14 @@ struct OpenOptions {
 /// How tensors are named in formats without layers of their own (safetensors, npz).
 enum class Names : std::uint8_t { canonical, stored };
 
+/// Compression of tensors, for formats that have it (HDF5: chunks, shuffled first).
+struct Compression {
+    enum class Method : std::uint8_t { none, gzip, zstd };
+    Method method = Method::none;
+    std::optional<int> level;  ///< gzip 1 to 9, zstd 1 to 19; absent = the method's usual one (4, 3)
+    std::uint64_t chunk_bytes = 1 << 20;  ///< decoded size of a chunk, about
+};
+
 /// What a format is asked to write.
 struct SaveOptions {
     std::string flavor;         ///< empty = the format's default
@@ -45,8 +54,12 @@ struct SaveOptions {
     /// Most array bytes a file of a set; 0 = not asked for: a set keeps its source's partition, other formats
     /// stay one file.
     std::uint64_t max_shard_size = 0;
+    Compression compression;
     Limits limits;
 };
+
+/// "gzip", "gzip:9", "zstd", "zstd:3"; invalid_argument for anything else.
+BALLAST_API Compression parse_compression(std::string_view text);
 
 /// "2GB", "1.5 GiB", "500kB", "123B" (units decimal, or binary with an i); a bare number is Keras' unit of
 /// 1024^3 bytes. invalid_argument for anything else, for nothing and for more than 2^63.

@@ -35,7 +35,7 @@ public:
                    Report& report) const override {
         WritePlan plan;
         plan.commit = target.location.name;
-        plan.files.push_back(keras_legacy::lower(model, plan.commit, options, report));
+        hdf5::add_to(plan, keras_legacy::lower(model, plan.commit, options, report));
         return plan;
     }
 };

@@ -32,6 +32,7 @@ constinit const FormatInfo sharded_h5_info = {
             .layers = true,
             .optimizer = true,
             .needs_classes = true,
+            .compression = true,
             .shards = true},
     .flavors = flavors,
     .title = "Keras 3 weights in shards (.weights.json and _00000.weights.h5, …)",

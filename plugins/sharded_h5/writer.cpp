@@ -83,7 +83,7 @@ WritePlan plan_set(const Model& model, const Target& target, const SaveOptions& 
     std::vector<std::string> files;
     for (std::size_t i = 0; i < indices.size(); ++i) {
         files.push_back(keras_shard_name(base, indices[i]));
-        plan.files.push_back(output.builders()[i].plan(files.back()));
+        hdf5::add_to(plan, output.builders()[i].plan_with_chunks(files.back()));
     }
     plan.files.push_back(manifest_file(name, output, files));
     // Files of that name without a manifest are somebody else's: a numbered series of checkpoints, perhaps.

@@ -34,7 +34,7 @@ public:
                    Report& report) const override {
         WritePlan plan;
         plan.commit = target.location.name;
-        plan.files.push_back(keras_v3::lower(model, plan.commit, options, report));
+        hdf5::add_to(plan, keras_v3::lower(model, plan.commit, options, report));
         return plan;
     }
 };

@@ -49,6 +49,17 @@ const Format& target_format(const ConvertOptions& options, Location& destination
     return set;
 }
 
+void check_compression(const FormatInfo& format, const SaveOptions& save, Report& report) {
+    if (save.compression.method == Compression::Method::none) return;
+    if (!format.can.compression)
+        throw Error(ErrorCode::invalid_argument,
+                    "the format " + std::string(format.id) + " is never compressed")
+            .hint("leave --compress out, or choose another format");
+    report.note(save.compression.method == Compression::Method::gzip
+                    ? "gzip chunks: every HDF5 reader opens them, more slowly than plain data"
+                    : "zstd chunks: plain Keras cannot read them; Python needs `import hdf5plugin` first");
+}
+
 /// Decides about an existing destination before any work is done. False = leave it alone.
 bool may_write(const Location& destination, const ConvertOptions& options, Report& report) {
     if (options.dry_run || !destination.fs->stat(destination.name)) return true;
@@ -104,6 +115,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     Report report;
     Location destination = wanted;
     const Format& format = target_format(options, destination, report);
+    check_compression(format.info(), options.save, report);
     if (!may_write(destination, options, report)) return report;
     OpenOptions open_options = options.open;
     if (options.config) read_config(*options.config, open_options);

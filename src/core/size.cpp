@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sizes as people write them.
+// Sizes and compressions as people write them.
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -53,6 +53,25 @@ std::uint64_t parse_shard_size(std::string_view text) {
         return static_cast<std::uint64_t>(bytes);
     }
     throw error();
+}
+
+Compression parse_compression(std::string_view text) {
+    Compression compression;
+    const std::size_t colon = text.find(':');
+    const std::string_view method = text.substr(0, colon);
+    const bool known = method == "gzip" || method == "zstd";
+    compression.method = method == "gzip" ? Compression::Method::gzip : Compression::Method::zstd;
+    bool good = known;
+    if (known && colon != std::string_view::npos) {
+        const std::string_view number = text.substr(colon + 1);
+        int level = 0;
+        const auto [rest, failure] = std::from_chars(number.data(), number.data() + number.size(), level);
+        good = failure == std::errc() && rest == number.data() + number.size();
+        compression.level = level;
+    }
+    if (good) return compression;
+    throw Error(ErrorCode::invalid_argument, "'" + std::string(text) + "' is no compression")
+        .hint("write gzip, gzip:9, zstd or zstd:3");
 }
 
 }  // namespace ballast

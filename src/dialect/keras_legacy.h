@@ -11,6 +11,7 @@
 #include "ballast/archive.h"
 #include "ballast/plan.h"
 #include "container/hdf5/read.h"
+#include "container/hdf5/write.h"
 
 namespace ballast::keras_legacy {
 
@@ -26,6 +27,6 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options);
 
 /// The file a model becomes: weights only, or the whole model where it came whole from this dialect. Needs
 /// the order of the layers: needs_config when neither stored keys nor a config give it.
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report);
+hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report);
 
 }  // namespace ballast::keras_legacy

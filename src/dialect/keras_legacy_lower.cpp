@@ -121,7 +121,7 @@ public:
     Writer(const Model& model, const SaveOptions& options, Report& report, Framework framework)
         : model_(model), options_(options), report_(report), listing_(model, framework) {}
 
-    PlannedFile plan(std::string file_name) {
+    hdf5::Planned plan(std::string file_name) {
         const bool own = model_.producer.dialect == dialect;
         const bool whole = own && !options_.weights_only && !model_.config.is_null();
         if (!own && !options_.weights_only && !model_.config.is_null()) {
@@ -129,6 +129,7 @@ public:
                         "writing a whole model of another format as .h5 is not built yet")
                 .hint("add --weights-only to write its weights");
         }
+        builder_.compress(options_.compression);
         const Builder::Id base = whole ? builder_.group(builder_.root(), "model_weights") : builder_.root();
         write_versions(base, Builder::Charset::ascii);
         write_layers(base);
@@ -138,7 +139,7 @@ public:
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
         if (!whole && !model_.config.is_null())
             report_.note("the model's config stays behind: only weights were asked for");
-        return builder_.plan(std::move(file_name));
+        return builder_.plan_with_chunks(std::move(file_name));
     }
 
 private:
@@ -231,7 +232,7 @@ private:
 
 }  // namespace
 
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
     if (!model.has_layers()) {
         throw Error(ErrorCode::needs_config,
                     "the source holds tensors without layers, and Keras files list layers")

@@ -27,7 +27,7 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options);
 
 /// The file a model becomes. Uses stored keys where the model came from this dialect, else classes;
 /// needs_config when it has neither.
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report);
+hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report);
 
 /// The same spread over files by a rule; the caller names and plans them.
 Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& options, Report& report);

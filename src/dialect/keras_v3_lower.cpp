@@ -83,16 +83,16 @@ void build(Output& output, const Model& model, Framework flavor, const SaveOptio
 
 Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& options, Report& report) {
     const Framework flavor = flavor_to_write(model, options);
-    Output output(rule, flavor);
+    Output output(rule, flavor, options.compression);
     build(output, model, flavor, options, report);
     report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);
     if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");
     return output;
 }
 
-PlannedFile lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
+hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
     Output output = lower_to({}, model, options, report);
-    return output.builders().front().plan(std::move(file_name));
+    return output.builders().front().plan_with_chunks(std::move(file_name));
 }
 
 }  // namespace ballast::keras_v3

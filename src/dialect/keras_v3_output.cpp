@@ -14,8 +14,13 @@ using hdf5::Builder;
 
 }  // namespace
 
-Output::Output(const ShardRule& rule, layout::Framework flavor) : rule_(rule), flavor_(flavor) {
-    builders_.emplace_back();
+Output::Output(const ShardRule& rule, layout::Framework flavor, const Compression& compression)
+    : rule_(rule), flavor_(flavor), compression_(compression) {
+    add_builder();
+}
+
+void Output::add_builder() {
+    builders_.emplace_back().compress(compression_);
 }
 
 std::uint32_t Output::shard_for(const TensorExpr& value) {
@@ -23,7 +28,7 @@ std::uint32_t Output::shard_for(const TensorExpr& value) {
     if (rule_.kind == ShardRule::Kind::as_source) {
         const auto next = static_cast<std::uint32_t>(shard_of_source_.size());
         const auto [found, fresh] = shard_of_source_.emplace(file_of(value), next);
-        if (fresh && next != 0) builders_.emplace_back();
+        if (fresh && next != 0) add_builder();
         return current_ = found->second;
     }
     const std::uint64_t size = value.byte_count();
@@ -35,7 +40,7 @@ std::uint32_t Output::shard_for(const TensorExpr& value) {
             .hint("a tensor is never split: use a larger --max-shard-size");
     }
     if (size > rule_.largest - in_current_) {
-        builders_.emplace_back();
+        add_builder();
         ++current_;
         in_current_ = 0;
     }

@@ -31,7 +31,7 @@ struct ShardRule {
 
 class Output {
 public:
-    Output(const ShardRule& rule, layout::Framework flavor);
+    Output(const ShardRule& rule, layout::Framework flavor, const Compression& compression);
 
     /// The `vars` group at `path` in the current shard. Its name goes there, also when the tensors end up in
     /// another one: so does Keras.
@@ -52,12 +52,14 @@ public:
     std::uint64_t tensor_bytes() const noexcept { return total_; }
 
 private:
+    void add_builder();
     std::uint32_t shard_for(const TensorExpr& value);
     hdf5::Builder::Id group_in(std::uint32_t shard, std::string_view path);
     void note(std::string_view path, std::uint32_t shard);
 
     ShardRule rule_;
     layout::Framework flavor_;
+    Compression compression_;
     std::vector<hdf5::Builder> builders_;
     std::uint32_t current_ = 0;
     std::uint64_t in_current_ = 0, total_ = 0;

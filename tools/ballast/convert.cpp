@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 struct Options {
     std::vector<std::string> paths;  ///< sources, then the destination
-    std::string from, config, like, map, match, report, dtype, shard_size, names = "canonical";
+    std::string from, config, like, map, match, report, dtype, shard_size, compression, names = "canonical";
     ConvertOptions convert;
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false;
 };
@@ -179,6 +179,8 @@ int run(Options& options) {
     if (!options.like.empty()) convert_options.like = options.like;
     if (!options.map.empty())
         convert_options.align.map = parse_map(read_text(Location::for_reading(options.map), {}), options.map);
+    if (!options.compression.empty())
+        convert_options.save.compression = parse_compression(options.compression);
     if (!options.shard_size.empty())
         convert_options.save.max_shard_size = parse_shard_size(options.shard_size);
     convert_options.align.match = match_of(options.match);
@@ -235,6 +237,9 @@ void add_what(CLI::App& command, Options& options) {
     command.add_option(
         "--max-shard-size", options.shard_size,
         "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB");
+    command.add_option(
+        "--compress", options.compression,
+        "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)");
     command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format");
     command.add_option("--names", options.names, "Names in formats without layers")
         ->check(CLI::IsMember({"canonical", "stored"}));

@@ -8,11 +8,14 @@
 #include <utility>
 
 #include "ballast/error.h"
+#include "container/hdf5/write_chunks.h"
 #include "container/hdf5/write_layout.h"
 #include "container/hdf5/write_messages.h"
+#include "container/hdf5/write_places.h"
 #include "container/hdf5/write_produce.h"
 #include "container/hdf5/write_storage.h"
 #include "core/text.h"
+#include "filter/encode.h"
 
 namespace ballast::hdf5 {
 
@@ -62,6 +65,8 @@ void check_string(std::string_view text) {
 }  // namespace
 
 struct Builder::State : Description {
+    Compression compression;
+    std::shared_ptr<const ChunkedTarget> chunked_target(const TensorExpr& value) const;
     std::size_t link_hash(Id parent, std::string_view name) const {
         return mix(parent, std::hash<std::string_view>{}(name));
     }
@@ -80,6 +85,19 @@ struct Builder::State : Description {
     void fixed_strings(Id object, std::string_view name, std::span<const std::string> values,
                        std::size_t width);
 };
+
+/// How a value is cut; null for one that stays in one piece.
+std::shared_ptr<const ChunkedTarget> Builder::State::chunked_target(const TensorExpr& value) const {
+    constexpr std::uint64_t smallest = 4096;  // an index takes as much
+    if (compression.method == Compression::Method::none || value.shape().rank() == 0) return nullptr;
+    if (value.byte_count() < smallest) return nullptr;
+    const std::uint64_t element_size = byte_size(value.dtype(), 1);
+    auto target = std::make_shared<ChunkedTarget>();
+    target->value = value;
+    target->chunk_shape = chunk_shape_for(value.shape(), element_size, compression.chunk_bytes);
+    target->codec = filter::compressing_codec(compression, static_cast<std::uint32_t>(element_size));
+    return target;
+}
 
 void Builder::State::check_object(Id object) const {
     if (object >= objects.size())
@@ -216,19 +234,22 @@ Builder::Id Builder::dataset(Id parent, std::string_view name, TensorExpr value)
     if (value.empty()) throw Error(ErrorCode::invalid_argument, "a dataset needs a value").tensor(name);
 
     ObjectRecord object;
+    std::shared_ptr<const ChunkedTarget> chunked;
     try {
         Encoder messages;
         encode_value_messages(messages, value.dtype(), value.shape());
         value.byte_count();  // overflows here rather than in the layout
+        chunked = file.chunked_target(value);
         object.header_size =
-            static_cast<std::uint32_t>(format::header_v1_prefix + messages.size() + storage_messages_size);
+            static_cast<std::uint32_t>(format::header_v1_prefix + messages.size() +
+                                       (chunked ? chunked_messages_size(*chunked) : storage_messages_size));
     } catch (Error& error) {
         throw error.tensor(name);
     }
-    object.message_count = 2 + storage_message_count;
+    object.message_count = 2 + (chunked ? chunked_message_count : storage_message_count);
     object.dataset = static_cast<std::uint32_t>(file.datasets.size());
     const Id id = file.add(parent, name, object);
-    file.datasets.push_back({std::move(value), 0});
+    file.datasets.push_back({std::move(value), 0, std::move(chunked)});
     return id;
 }
 
@@ -291,7 +312,19 @@ void Builder::attribute(Id object, std::string_view name, DType dtype, const Sha
     file.data_attribute(object, form, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
+void Builder::compress(const Compression& compression) {
+    // A level that does not exist is found before anything is written.
+    if (compression.method != Compression::Method::none) filter::compressing_codec(compression, 1);
+    state_->compression = compression;
+}
+
 PlannedFile Builder::plan(std::string file_name) {
+    Planned planned = plan_with_chunks(std::move(file_name));
+    if (planned.chunks) throw Error(ErrorCode::internal, "a file with chunks needs their places");
+    return std::move(planned.file);
+}
+
+Planned Builder::plan_with_chunks(std::string file_name) {
     const std::shared_ptr<State> file = std::exchange(state_, Builder().state_);
     lay_out(*file);
 
@@ -307,11 +340,12 @@ PlannedFile Builder::plan(std::string file_name) {
         planned.pieces.push_back({begin, ProducedBytes{producer, segment, length}});
     }
     for (const DatasetRecord& dataset : file->datasets) {
-        if (dataset.data_address != format::undefined) {
+        if (!dataset.chunked && dataset.data_address != format::undefined) {
             planned.pieces.push_back({dataset.data_address, TensorBytes{dataset.value}});
         }
     }
-    return planned;
+    auto chunks = ChunkPlaces::add_chunks(file, planned);
+    return {std::move(planned), std::move(chunks)};
 }
 
 }  // namespace ballast::hdf5

@@ -14,9 +14,22 @@
 #include <vector>
 
 #include "ballast/model.h"
+#include "ballast/options.h"
 #include "ballast/plan.h"
 
 namespace ballast::hdf5 {
+
+class ChunkPlaces;
+
+/// A file laid out. `chunks` is what gives compressed chunks their places; null when there are none.
+struct Planned {
+    PlannedFile file;
+    std::shared_ptr<ChunkPlaces> chunks;
+};
+
+/// Appends the file to the plan, and to its hooks where it has chunks. Other hooks than these make no HDF5
+/// file.
+void add_to(WritePlan& plan, Planned planned);
 
 class Builder {
 public:
@@ -52,9 +65,14 @@ public:
     void attribute(Id object, std::string_view name, DType dtype, const Shape& shape,
                    std::vector<std::byte> bytes);
 
+    /// Datasets added from now on are cut in chunks and compressed, those too small to gain from it apart.
+    void compress(const Compression& compression);
+
     /// Lays the file out; the builder is empty afterwards, also when this throws (limit_exceeded). The
     /// result's pieces keep what they need. Structure comes first, then the tensors in the order of dataset()
     /// calls: insert them in the order they lie in their source, and both files are walked forwards.
+    Planned plan_with_chunks(std::string file_name);
+    /// The same for a file that nothing was compressed in.
     PlannedFile plan(std::string file_name);
 
 private:

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "ballast/error.h"
+#include "container/hdf5/write_chunks.h"
 #include "container/hdf5/write_messages.h"
 #include "container/hdf5/write_storage.h"
 #include "core/checked.h"
@@ -65,8 +66,17 @@ void place_names(Description& file) {
     }
 }
 
-std::uint64_t object_size(const Description& file, const ObjectRecord& object) noexcept {
-    return object.header_size + (object.is_group() ? geometry(file, object).size() : 0);
+/// Bytes of a chunked dataset's index behind its header.
+std::uint64_t index_size(const DatasetRecord& dataset) {
+    if (!dataset.chunked) return 0;
+    const ChunkedTarget& target = *dataset.chunked;
+    return chunk_tree(chunk_count(target.value.shape(), target.chunk_shape), target.chunk_shape.rank())
+        .size();
+}
+
+std::uint64_t object_size(const Description& file, const ObjectRecord& object) {
+    return object.header_size +
+           (object.is_group() ? geometry(file, object).size() : index_size(file.datasets[object.dataset]));
 }
 
 /// Parents before children, siblings by name: what one reads together lies together.
@@ -79,6 +89,8 @@ std::uint64_t place_objects(Description& file, std::uint64_t position) {
         ObjectRecord& object = file.objects[id];
         file.order.push_back(id);
         object.address = position;
+        if (!object.is_group() && file.datasets[object.dataset].chunked)
+            file.datasets[object.dataset].data_address = position + object.header_size;
         position += object_size(file, object);
         for (std::uint32_t i = object.child_count; i-- != 0;) {
             pending.push_back(file.children[object.first_child + i]);
@@ -113,6 +125,7 @@ std::uint64_t place_strings(Description& file, std::uint64_t position) {
 
 std::uint64_t place_data(Description& file, std::uint64_t position) {
     for (DatasetRecord& dataset : file.datasets) {
+        if (dataset.chunked) continue;
         const std::uint64_t length = dataset.value.byte_count();
         if (length == 0) {
             dataset.data_address = format::undefined;

@@ -128,7 +128,11 @@ void Emitter::dataset_header(const ObjectRecord& object) {
     scratch_.clear();
     encode_object_prefix(scratch_, object.message_count, object.header_size);
     encode_value_messages(scratch_, dataset.value.dtype(), dataset.value.shape());
-    encode_storage_messages(scratch_, dataset.data_address, dataset.value.byte_count());
+    if (dataset.chunked) {
+        encode_chunked_messages(scratch_, dataset.data_address, *dataset.chunked);
+    } else {
+        encode_storage_messages(scratch_, dataset.data_address, dataset.value.byte_count());
+    }
     window_.put(object.address, scratch_.bytes());
     attributes(object, object.address + scratch_.size());
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "ballast/model.h"
+#include "ballast/plan.h"
 
 namespace ballast::hdf5::writer {
 
@@ -99,7 +100,9 @@ struct ObjectRecord {
 
 struct DatasetRecord {
     TensorExpr value;
-    std::uint64_t data_address = 0;  ///< format::undefined when there are no elements; set by lay_out()
+    std::uint64_t data_address = 0;  ///< format::undefined when there are no elements; set by lay_out(). Of a
+                                     ///< chunked one: of its index
+    std::shared_ptr<const ChunkedTarget> chunked;  ///< null: contiguous
 };
 
 /// What equal attributes of several objects share: the encoded message up to the data.
