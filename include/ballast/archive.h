@@ -70,8 +70,8 @@ public:
         return typed<T>(name, false);
     }
     /// Only a view; `unaligned` or `not_contiguous` where there cannot be one. Should another program
-    /// truncate the file while the view is in use, touching it kills this process (SIGBUS): use get() for
-    /// files you do not control.
+    /// truncate the file while a view (also one that get() gave) is in use, touching it kills this process
+    /// (SIGBUS): use read() for files that others may change.
     template <class T>
     Tensor<T> view(std::string_view name) const {
         return typed<T>(name, true);
