@@ -3,11 +3,11 @@
 #include "dialect/keras_legacy_align.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "core/text.h"
 #include "model/config.h"
 
 namespace ballast::keras_legacy {
@@ -57,11 +57,26 @@ std::unordered_map<LayerId, Names> owner_names(const Model& model, LayerId top) 
     return owners;
 }
 
-std::string_view owner_in_name(std::string_view weight_name) {
+/// The layers a weight's stored name mentions: all its components but the last.
+std::vector<std::string_view> owners_in_name(std::string_view weight_name) {
     const std::size_t last = weight_name.rfind('/');
     if (last == std::string_view::npos) return {};
-    const std::string_view owner = weight_name.substr(0, last);
-    return owner.substr(owner.rfind('/') + 1);
+    return split(weight_name.substr(0, last), '/');
+}
+
+/// Whether the stored name mentions a layer below the top one that does not lead to this owner.
+bool leads_elsewhere(std::string_view weight_name, const Names& own, const Names& all) {
+    const auto owners = owners_in_name(weight_name);
+    return std::any_of(owners.begin(), owners.end(), [&](std::string_view owner) {
+        return all.contains(owner) && !own.contains(owner);
+    });
+}
+
+Names all_names(const std::unordered_map<LayerId, Names>& owners) {
+    Names all;
+    for (const auto& [id, names] : owners)
+        all.insert(names.begin(), names.end());
+    return all;
 }
 
 /// Whether the stored names contradict the entries: a role of this layer at another place, or the name of
@@ -72,16 +87,13 @@ bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>
     for (const LegacyEntry& entry : entries)
         roles.insert(model.layers[entry.weight.layer].weights[entry.weight.weight].role);
     const auto owners = owner_names(model, top);
-    Names all;
-    for (const auto& [id, names] : owners)
-        all.insert(names.begin(), names.end());
+    const Names all = all_names(owners);
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const WeightRef& ref = entries[i].weight;
         const std::string_view role = base_name(stored.weights[i].name);
         if (roles.contains(role) && role != model.layers[ref.layer].weights[ref.weight].role) return true;
-        const std::string_view owner = owner_in_name(stored.weights[i].name);
         const auto own = owners.find(ref.layer);
-        if (all.contains(owner) && own != owners.end() && !own->second.contains(owner)) return true;
+        if (own != owners.end() && leads_elsewhere(stored.weights[i].name, own->second, all)) return true;
     }
     return false;
 }
@@ -89,22 +101,30 @@ bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>
 /// The entries in the order of the stored names, when each name tells owner and role of exactly one; else
 /// nothing. Repairs files whose config lists layers in another order than the model had, or whose flags were
 /// changed in part.
-std::optional<std::vector<LegacyEntry>> order_by_names(const Model& model,
+std::optional<std::vector<LegacyEntry>> order_by_names(const Model& model, LayerId top,
                                                        const std::vector<LegacyEntry>& entries,
                                                        const StoredLayer& stored) {
-    std::map<std::pair<std::string_view, std::string_view>, const LegacyEntry*> by_name;
-    for (const LegacyEntry& entry : entries) {
-        const Layer& layer = model.layers[entry.weight.layer];
-        const auto key = std::pair<std::string_view, std::string_view>(
-            layer.name, layer.weights[entry.weight.weight].role);
-        if (layer.name.empty() || !by_name.emplace(key, &entry).second) return std::nullopt;
-    }
+    const auto owners = owner_names(model, top);
+    const Names all = all_names(owners);
+    std::unordered_map<std::string_view, std::vector<const LegacyEntry*>> by_role;
+    for (const LegacyEntry& entry : entries)
+        by_role[model.layers[entry.weight.layer].weights[entry.weight.weight].role].push_back(&entry);
+    std::unordered_set<const LegacyEntry*> used;
     std::vector<LegacyEntry> ordered;
     for (const StoredWeight& weight : stored.weights) {
-        const auto found = by_name.find({owner_in_name(weight.name), base_name(weight.name)});
-        if (found == by_name.end() || !found->second) return std::nullopt;
-        ordered.push_back(*found->second);
-        found->second = nullptr;
+        const LegacyEntry* found = nullptr;
+        for (const LegacyEntry* entry : by_role[base_name(weight.name)]) {
+            const auto own = owners.find(entry->weight.layer);
+            const auto mentioned = owners_in_name(weight.name);
+            // The name must mention the owner itself: a role alone says too little.
+            const std::string& name = model.layers[entry->weight.layer].name;
+            const bool named = !name.empty() && std::find(mentioned.begin(), mentioned.end(), name) != mentioned.end();
+            if (!named || own == owners.end() || leads_elsewhere(weight.name, own->second, all)) continue;
+            if (found) return std::nullopt;
+            found = entry;
+        }
+        if (!found || !used.insert(found).second) return std::nullopt;
+        ordered.push_back(*found);
     }
     return ordered;
 }
@@ -161,7 +181,7 @@ Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework 
     }
     if (counts_fit) {
         const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);
-        if (auto ordered = order_by_names(model, entries, stored)) return {std::move(*ordered), false};
+        if (auto ordered = order_by_names(model, top, entries, stored)) return {std::move(*ordered), false};
     }
     if (has_unknown_weights(model, top)) {
         throw mismatch("layer '" + stored.name +

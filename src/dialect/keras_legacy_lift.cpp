@@ -128,8 +128,9 @@ private:
         lifting_.model.layers[id].stored_key = stored.name;
         for (std::size_t i = 0; i < alignment.entries.size(); ++i) {
             const LegacyEntry& entry = alignment.entries[i];
-            lifting_.model.layers[entry.weight.layer].weights[entry.weight.weight].stored_key =
-                stored.weights[i].name;
+            Weight& weight = lifting_.model.layers[entry.weight.layer].weights[entry.weight.weight];
+            weight.stored_key = stored.weights[i].name;
+            weight.stored_place = static_cast<std::uint32_t>(i + 1);
             lifting_.bind(entry.weight.layer, entry.weight.weight, stored.weights[i].tensor);
             for (const WeightRef& copy : entry.copies)
                 lifting_.bind_copy(copy.layer, copy.weight);

@@ -35,10 +35,12 @@ struct NamedLayer {
 /// Finds layers, order and names.
 class Listing {
 public:
-    Listing(const Model& model, Framework framework)
+    /// `own_order`: a file of this dialect goes back to the framework it came from.
+    Listing(const Model& model, Framework framework, bool own_order)
         : model_(model),
           framework_(framework),
           own_(model.producer.dialect == dialect),
+          own_order_(own_ && own_order),
           names_(canonical_names(model)) {}
 
     std::vector<NamedLayer> layers() const {
@@ -89,6 +91,7 @@ private:
                 for (const LegacyEntry& entry : flatten_legacy(model_, id, framework_)) {
                     named.weights.push_back({entry.weight, weight_name(id, entry.weight), entry.copies});
                 }
+                if (own_order_) keep_order(named.weights);
             } else {
                 for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
                     named.weights.push_back({{id, i}, weight_name(id, {id, i})});
@@ -97,6 +100,19 @@ private:
             result.push_back(std::move(named));
         }
         return result;
+    }
+
+    /// As the file had them: tf_keras loads by position, and a config does not keep every flag that decides it.
+    void keep_order(std::vector<NamedWeight>& weights) const {
+        const auto place = [this](const NamedWeight& named) {
+            return model_.layers[named.ref.layer].weights[named.ref.weight].stored_place;
+        };
+        const bool known = std::all_of(weights.begin(), weights.end(),
+                                       [&](const NamedWeight& named) { return place(named) != 0; });
+        if (!known) return;
+        std::stable_sort(weights.begin(), weights.end(), [&](const NamedWeight& a, const NamedWeight& b) {
+            return place(a) < place(b);
+        });
     }
 
     /// The stored name, or "<layer>/<path below it>/<role>:0" as tf_keras names variables.
@@ -113,13 +129,27 @@ private:
     const Model& model_;
     Framework framework_;
     bool own_;
+    bool own_order_;
     CanonicalNames names_;
 };
+
+/// Whether the two frameworks would put the weights of some layer into another order.
+bool orders_differ(const Model& model) {
+    const auto refs = [&](Framework framework) {
+        std::vector<std::pair<LayerId, std::uint32_t>> order;
+        for (const NamedLayer& layer : Listing(model, framework, false).layers()) {
+            for (const NamedWeight& weight : layer.weights)
+                order.emplace_back(weight.ref.layer, weight.ref.weight);
+        }
+        return order;
+    };
+    return refs(Framework::tf_keras) != refs(Framework::keras3);
+}
 
 class Writer {
 public:
     Writer(const Model& model, const SaveOptions& options, Report& report, Framework framework)
-        : model_(model), options_(options), report_(report), listing_(model, framework) {}
+        : model_(model), options_(options), report_(report), listing_(model, framework, options.flavor.empty() || options.flavor == model.producer.flavor) {}
 
     hdf5::Planned plan(std::string file_name) {
         const bool own = model_.producer.dialect == dialect;
@@ -241,6 +271,10 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
     const bool keras3 =
         options.flavor == "keras3" ||
         (options.flavor.empty() && model.producer.dialect == dialect && model.producer.flavor == "keras3");
+    if (options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) && orders_differ(model))
+        report.warn(
+            "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is tf_keras' (Keras 3 "
+            "needs --flavor keras3)");
     return Writer(model, options, report, keras3 ? Framework::keras3 : Framework::tf_keras)
         .plan(std::move(file_name));
 }

@@ -171,7 +171,12 @@ Model renamed_tensors(const Model& source, const std::vector<MapRule>& map, Repo
     result.producer.dialect = "tensors";
     result.metadata = source.metadata;
     std::set<std::string> taken;
-    for (const ModelTensor& tensor : model_tensors(source)) {
+    const std::vector<ModelTensor> tensors = model_tensors(source);
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const ModelTensor& tensor : tensors)
+        names.emplace_back(tensor.value->is_identity() ? tensor.value->source()->stored_name : tensor.name, tensor.name);
+    check_rules(map, names);
+    for (const ModelTensor& tensor : tensors) {
         const std::string stored =
             tensor.value->is_identity() ? tensor.value->source()->stored_name : tensor.name;
         std::string name = mapped_name(map, stored, tensor.name).value_or(tensor.name);

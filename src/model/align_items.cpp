@@ -57,7 +57,7 @@ private:
                 if (unit == side_.units.size()) {
                     const std::string& own = layer.name.empty() ? names.layers[id] : layer.name;
                     side_.units.push_back(
-                        {names.layers[id], layer.name.empty() ? std::string(last_part(own)) : own, {}});
+                        {names.layers[id], layer.name.empty() ? std::string(last_part(own)) : own, {}, true});
                 }
                 add({names.weights[id][i], stored_name(weight.value), weight.role, unit, &weight.value});
             }
@@ -67,7 +67,7 @@ private:
     void add_loose(const LooseTensor& tensor) {
         const std::string path(folder(tensor.name));
         const auto [found, fresh] = loose_units_.emplace(path, side_.units.size());
-        if (fresh) side_.units.push_back({path, std::string(last_part(path)), {}});
+        if (fresh) side_.units.push_back({path, std::string(last_part(path)), {}, false});
         add({tensor.name, stored_name(tensor.value), std::string(last_part(tensor.name)), found->second,
              &tensor.value});
     }
@@ -92,7 +92,7 @@ void regroup(AlignSide& side) {
         if (!item.mapped) continue;
         const std::string path(folder(item.name));
         const auto [found, is_new] = fresh.emplace(path, side.units.size());
-        if (is_new) side.units.push_back({path, std::string(last_part(path)), {}});
+        if (is_new) side.units.push_back({path, std::string(last_part(path)), {}, false});
         item.unit = found->second;
         item.role = last_part(item.name);
         side.units[item.unit].items.push_back(i);
@@ -104,6 +104,10 @@ void regroup(AlignSide& side) {
 AlignSide source_side(const Model& model, const std::vector<MapRule>& map) {
     AlignSide side = Lister(false).list(model);
     if (map.empty()) return side;
+    std::vector<std::pair<std::string, std::string>> names;
+    for (const AlignItem& item : side.items)
+        names.emplace_back(item.stored, item.name);
+    check_rules(map, names);
     bool any = false;
     for (AlignItem& item : side.items) {
         auto name = mapped_name(map, item.stored, item.name);

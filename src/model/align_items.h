@@ -26,6 +26,7 @@ struct AlignUnit {
     std::string path;  ///< canonical
     std::string name;  ///< the layer's own
     std::vector<std::size_t> items;
+    bool ordered = false;  ///< a layer: its tensors stand in their order of creation
 };
 
 struct AlignSide {

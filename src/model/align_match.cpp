@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "ballast/error.h"
+#include "core/text.h"
 
 namespace ballast {
 namespace {
@@ -121,9 +122,47 @@ private:
                 break;
             }
         }
-        if (any || !ordinals || sources.size() != targets.size()) return any;
-        for (std::size_t i = 0; i < sources.size(); ++i)
-            put(sources[i], targets[i]);
+        if (any || !ordinals) return any;
+        return pair_unnamed(from, sources, to, targets);
+    }
+
+    bool all_ordinals(const AlignSide& side, const std::vector<std::size_t>& items) const {
+        return std::all_of(items.begin(), items.end(),
+                           [&](std::size_t item) { return is_ordinal(side.items[item].role); });
+    }
+
+    static std::string shape_of(const AlignItem& item) {
+        return item.value->empty() ? std::string() : item.value->shape().to_string();
+    }
+
+    /// Without roles on both sides: by position, where both sides are known to stand in the order of creation; else by
+    /// shape, where no two of them are alike.
+    bool pair_unnamed(const AlignUnit& from, std::vector<std::size_t> sources, const AlignUnit& to,
+                      const std::vector<std::size_t>& targets) {
+        if (sources.size() != targets.size()) return false;
+        const bool numbered = all_ordinals(source_, sources);
+        if (to.ordered && (from.ordered || numbered)) {
+            if (numbered)
+                std::stable_sort(sources.begin(), sources.end(), [&](std::size_t a, std::size_t b) {
+                    return natural_less(source_.items[a].role, source_.items[b].role);
+                });
+            for (std::size_t i = 0; i < sources.size(); ++i)
+                put(sources[i], targets[i]);
+            return true;
+        }
+        std::map<std::string, std::size_t> places;
+        for (const std::size_t t : targets) {
+            if (target_.items[t].value->empty() || !places.emplace(shape_of(target_.items[t]), t).second) return false;
+        }
+        std::vector<std::pair<std::size_t, std::size_t>> pairs;
+        for (const std::size_t s : sources) {
+            const auto place = places.find(shape_of(source_.items[s]));
+            if (place == places.end()) return false;
+            pairs.emplace_back(s, place->second);
+            places.erase(place);
+        }
+        for (const auto& [s, t] : pairs)
+            put(s, t);
         return true;
     }
 
@@ -169,12 +208,16 @@ private:
     // ---- by shape, where only one assignment fits ----
 
     static std::string shapes_of(const AlignSide& side, const AlignUnit& unit) {
-        std::string text;
+        std::vector<std::string> shapes;
         for (const std::size_t item : unit.items) {
             const TensorExpr& value = *side.items[item].value;
             if (value.empty()) return {};
-            text += value.shape().to_string() + ";";
+            shapes.push_back(value.shape().to_string());
         }
+        std::sort(shapes.begin(), shapes.end());
+        std::string text;
+        for (const std::string& shape : shapes)
+            text += shape + ";";
         return text;
     }
 
@@ -202,8 +245,10 @@ private:
                                 std::to_string(from.size()) + " of its layers and " +
                                 std::to_string(to->second.size()) + " of the target's have the same shapes");
             }
-            for (std::size_t i = 0; i < first.items.size(); ++i)
-                put(first.items[i], place.items[i]);
+            if (!match_units(first, place) || !free_items(first, true).empty()) {
+                throw ambiguous("names do not tell which tensor of layer '" + first.path +
+                                "' is which of the target's '" + place.path + "'");
+            }
             found_.notes.push_back("layer '" + first.path + "' of the source became '" + place.path +
                                    "': no other has these shapes");
         }

@@ -113,4 +113,17 @@ std::optional<std::string> mapped_name(const std::vector<MapRule>& rules, std::s
     return std::nullopt;
 }
 
+void check_rules(const std::vector<MapRule>& rules,
+                 const std::vector<std::pair<std::string, std::string>>& names) {
+    for (const MapRule& rule : rules) {
+        const bool fits = std::any_of(names.begin(), names.end(), [&](const auto& name) {
+            return apply_rule(rule, name.first) || apply_rule(rule, name.second);
+        });
+        if (fits) continue;
+        throw Error(ErrorCode::name_not_found, "the map's rule '" + rule.from + " -> " + rule.to +
+                                                   "' fits no tensor of the source")
+            .hint("list the names with `ballast inspect`; a rule takes stored or canonical names");
+    }
+}
+
 }  // namespace ballast

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ballast/align.h"
@@ -17,5 +18,9 @@ std::optional<std::string> apply_rule(const MapRule& rule, std::string_view name
 /// The new name by the first rule that fits the stored or else the canonical name.
 std::optional<std::string> mapped_name(const std::vector<MapRule>& rules, std::string_view stored,
                                        std::string_view canonical);
+
+/// Throws name_not_found for the first rule that fits none of the names (pairs of stored and canonical).
+void check_rules(const std::vector<MapRule>& rules,
+                 const std::vector<std::pair<std::string, std::string>>& names);
 
 }  // namespace ballast

@@ -128,6 +128,7 @@ private:
         set_text(tree, key::role, weight.role);
         set_tensor(tree, weight.value);
         set_text(tree, key::stored, weight.stored_key);
+        if (weight.stored_place != 0) tree.set(key::place, std::uint64_t{weight.stored_place});
         if (!weight.trainable) tree.set(key::trainable, false);
         Tree aliases = Tree::array();
         for (const std::string& alias : weight.aliases)
