@@ -116,9 +116,14 @@ ArchiveContents open_set(Probe& probe) {
     contents.model->producer.sharded = true;
     contents.metadata.set("shards", static_cast<std::uint64_t>(manifest->files.size()));
     for (const ShardManifest::Entry& entry : manifest->entries) {
-        if (whole->find(0, std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0)) ==
-            hdf5::no_object)
-            contents.warnings.push_back("the manifest lists '" + entry.key + "', which no shard holds");
+        const std::string_view path = std::string_view(entry.key).substr(entry.key.starts_with('/') ? 1 : 0);
+        const hdf5::ObjectId group = whole->find(0, path);
+        if (group != hdf5::no_object && !whole->children(group).empty()) continue;
+        contents.problems.push_back(
+            Error(ErrorCode::damaged, "the manifest lists tensors that none of its shards holds")
+                .in(probe.location().display())
+                .tensor(entry.key)
+                .hint("the set is not complete: save it again, or find the shard the manifest lacks"));
     }
     return contents;
 }

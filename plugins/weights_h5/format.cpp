@@ -4,12 +4,24 @@
 #include "ballast/archive.h"
 #include "dialect/hdf5_objects.h"
 #include "dialect/keras_v3.h"
+#include "dialect/shard_names.h"
 
 namespace ballast::formats {
 
 extern const FormatInfo weights_h5_info;
 
 namespace {
+
+/// One shard of a set is a good file with a part of the weights.
+void warn_of_set(const Probe& probe, ArchiveContents& contents) {
+    const Location& location = probe.location();
+    const std::size_t number = location.name.rfind('_');
+    if (number == std::string::npos) return;
+    const std::string base = location.name.substr(0, number);
+    if (!keras_shard_index(base, location.name) || !location.fs->stat(base + ".weights.json")) return;
+    contents.warnings.push_back("this is one shard of a set, and holds a part of its weights: open " + base +
+                                ".weights.json for all of them");
+}
 
 class WeightsH5 final : public Format {
 public:
@@ -27,6 +39,7 @@ public:
         if (!file) throw Error(ErrorCode::damaged, "not an HDF5 file").in(probe.location().display()).at(0);
         ArchiveContents contents = keras_v3::lift(*file, probe.options());
         contents.format = &weights_h5_info;
+        warn_of_set(probe, contents);
         return std::make_shared<Archive>(probe.location(), std::move(contents));
     }
 

@@ -18,7 +18,7 @@
 namespace ballast {
 namespace {
 
-/// Whether the bytes begin like a JSON object, blanks and a byte order mark apart.
+/// Whether the bytes begin like a JSON object, blanks apart.
 bool looks_like_json(const io::Source& source) {
     std::vector<std::byte> head(static_cast<std::size_t>(std::min<std::uint64_t>(source.size(), 64)));
     source.read_at(0, head);

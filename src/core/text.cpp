@@ -30,6 +30,13 @@ std::size_t utf8_sequence(std::string_view text, std::uint32_t& code) noexcept {
     return code < smallest[length] || code > 0x10ffff || surrogate ? 0 : length;
 }
 
+/// Separators of lines and marks that turn the direction of text: a terminal would show a name other than it
+/// is.
+bool reorders_text(std::uint32_t code) noexcept {
+    return (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 bool is_digit(char c) noexcept {
     return c >= '0' && c <= '9';
 }
@@ -54,7 +61,8 @@ std::string escape(std::string_view text) {
     while (!text.empty()) {
         std::uint32_t code = 0;
         const std::size_t length = utf8_sequence(text, code);
-        if (length != 0 && code >= 0x20 && code != 0x7f && (code < 0x80 || code >= 0xa0)) {
+        const bool plain = length != 0 && code >= 0x20 && code != 0x7f && (code < 0x80 || code >= 0xa0);
+        if (plain && !reorders_text(code)) {
             result += text.substr(0, length);
             text.remove_prefix(length);
             continue;

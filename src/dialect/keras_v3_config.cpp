@@ -29,7 +29,7 @@ public:
     void bind(const V3Group& group) {
         Layer& layer = lifting_.model.layers[group.layer];
         layer.stored_key = group.path;
-        const hdf5::ObjectId object = group.path.empty() ? 0 : file_.find(0, group.path);
+        const hdf5::ObjectId object = find(group.path);
         const hdf5::ObjectId vars = object == hdf5::no_object ? hdf5::no_object : vars_of(file_, object);
         std::vector<Variable> stored;
         if (vars != hdf5::no_object) {
@@ -102,6 +102,19 @@ private:
             .in(file_.path())
             .tensor(group.vars() + "/" + key)
             .hint("check that " + options_.config_path + " describes the model that wrote this file");
+    }
+
+    /// Files of Keras 2.12 and 2.13 say _layer_checkpoint_dependencies where all others say layers.
+    hdf5::ObjectId find(const std::string& path) const {
+        if (path.empty()) return 0;
+        const hdf5::ObjectId found = file_.find(0, path);
+        if (found != hdf5::no_object) return found;
+        std::string old;
+        for (const std::string_view part : split(path, '/')) {
+            if (!old.empty()) old += '/';
+            old += part == layers_group ? old_layers_group : part;
+        }
+        return old == path ? found : file_.find(0, old);
     }
 
     const hdf5::File& file_;

@@ -63,7 +63,7 @@ private:
             }
         }
         for (const hdf5::Object& child : file_.children(step.group))
-            note_stray(step, child);
+            note_stray(child);
         // A stack pops from the end: reversed, the walk goes in natural order.
         pending_.insert(pending_.end(), found.rbegin(), found.rend());
     }
@@ -144,7 +144,7 @@ private:
                     add(parent, member, kind, kind == Edge::Kind::container ? "" : path, class_of_key(key)));
             }
             for (const hdf5::Object& child : file_.children(group))
-                note_stray(parent, child);
+                note_stray(child);
         }
     }
 
@@ -182,7 +182,7 @@ private:
 
     /// Links, and datasets outside of `vars`, are no part of the layout: the former are refused, the latter
     /// kept.
-    void note_stray(const Step& step, const hdf5::Object& child) {
+    void note_stray(const hdf5::Object& child) {
         if (child.kind == hdf5::ObjectKind::group || child.kind == hdf5::ObjectKind::committed_type) return;
         if (child.kind != hdf5::ObjectKind::dataset) return refuse(child);
         try {
@@ -195,7 +195,6 @@ private:
         } catch (Error& error) {
             lifting_.problems.push_back(std::move(error));
         }
-        static_cast<void>(step);
     }
 
     const hdf5::File& file_;

@@ -111,12 +111,36 @@ void lift_metrics(const hdf5::File& file, Lifting& lifting) {
     }
 }
 
+namespace {
+
+/// Along a config. Files of Keras 3.0 to 3.5 bear no names, like those of tf_keras: where one framework's
+/// paths do not fit, the other's may. Returns the one that did.
+Framework lift_along(const hdf5::File& file, Lifting& lifting, Framework framework,
+                     const OpenOptions& options) {
+    try {
+        lift_by_config(file, lifting, framework, options);
+        return framework;
+    } catch (const Error& error) {
+        if (framework != Framework::tf_keras || error.code() != ErrorCode::ambiguous_mapping) throw;
+        Lifting other;
+        try {
+            lift_by_config(file, other, Framework::keras3, options);
+        } catch (const Error&) {
+            throw Error(error);
+        }
+        lifting = std::move(other);
+        return Framework::keras3;
+    }
+}
+
+}  // namespace
+
 ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
     Lifting lifting;
-    const Framework framework = framework_of(file);
+    Framework framework = framework_of(file);
     const bool along_config = !options.config.is_null();
     if (along_config) {
-        lift_by_config(file, lifting, framework, options);
+        framework = lift_along(file, lifting, framework, options);
     } else {
         lift_by_keys(file, lifting, framework);
     }

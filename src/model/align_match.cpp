@@ -108,22 +108,38 @@ private:
         return items;
     }
 
-    /// By role; where one side knows only ordinals and as many, by position.
+    /// By role; where a side knows no roles, as pair_unnamed() says.
     bool match_units(const AlignUnit& from, const AlignUnit& to) {
+        const bool whole = by_role(from, to, [](std::string_view role) { return role; });
+        // A legacy file without config keeps more of a name than the role: "net/dense/kernel".
+        const bool last =
+            by_role(from, to, [](std::string_view role) { return role.substr(role.rfind('/') + 1); });
+        if (whole || last) return true;
         const std::vector<std::size_t> sources = free_items(from, true), targets = free_items(to, false);
-        bool any = false, ordinals = false;
-        for (const std::size_t s : sources) {
-            ordinals = ordinals || is_ordinal(source_.items[s].role);
-            for (const std::size_t t : targets) {
-                ordinals = ordinals || is_ordinal(target_.items[t].role);
-                if (!free_target(t) || source_.items[s].role != target_.items[t].role) continue;
-                put(s, t);
-                any = true;
-                break;
-            }
+        const auto is_number = [](const AlignSide& side) {
+            return [&side](std::size_t item) { return is_ordinal(side.items[item].role); };
+        };
+        const bool numbers = std::any_of(sources.begin(), sources.end(), is_number(source_)) ||
+                             std::any_of(targets.begin(), targets.end(), is_number(target_));
+        return numbers && pair_unnamed(from, sources, to, targets);
+    }
+
+    /// Pairs what has one key alone on both sides.
+    template <class Key>
+    bool by_role(const AlignUnit& from, const AlignUnit& to, Key key) {
+        std::unordered_map<std::string_view, std::vector<std::size_t>> sources, targets;
+        for (const std::size_t item : free_items(from, true))
+            sources[key(source_.items[item].role)].push_back(item);
+        for (const std::size_t item : free_items(to, false))
+            targets[key(target_.items[item].role)].push_back(item);
+        bool any = false;
+        for (const auto& [role, items] : sources) {
+            const auto places = targets.find(role);
+            if (places == targets.end() || items.size() != 1 || places->second.size() != 1) continue;
+            put(items.front(), places->second.front());
+            any = true;
         }
-        if (any || !ordinals) return any;
-        return pair_unnamed(from, sources, to, targets);
+        return any;
     }
 
     bool all_ordinals(const AlignSide& side, const std::vector<std::size_t>& items) const {
@@ -135,8 +151,8 @@ private:
         return item.value->empty() ? std::string() : item.value->shape().to_string();
     }
 
-    /// Without roles on both sides: by position, where both sides are known to stand in the order of creation; else by
-    /// shape, where no two of them are alike.
+    /// Without roles on both sides: by position, where both sides are known to stand in the order of
+    /// creation; else by shape, where no two of them are alike.
     bool pair_unnamed(const AlignUnit& from, std::vector<std::size_t> sources, const AlignUnit& to,
                       const std::vector<std::size_t>& targets) {
         if (sources.size() != targets.size()) return false;
@@ -152,7 +168,8 @@ private:
         }
         std::map<std::string, std::size_t> places;
         for (const std::size_t t : targets) {
-            if (target_.items[t].value->empty() || !places.emplace(shape_of(target_.items[t]), t).second) return false;
+            if (target_.items[t].value->empty() || !places.emplace(shape_of(target_.items[t]), t).second)
+                return false;
         }
         std::vector<std::pair<std::size_t, std::size_t>> pairs;
         for (const std::size_t s : sources) {

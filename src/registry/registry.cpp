@@ -137,6 +137,14 @@ const Format& Registry::for_writing(std::string_view id_or_alias, std::string_vi
             .hint("use --to with one of: " + listed(infos_, true));
     }
     const Format& format = find(id_or_alias);
+    // Also where the build at hand does not write it: x.keras is always the zip.
+    constexpr std::string_view keras_zip = ".keras";
+    if (file_name.ends_with(keras_zip) && format.info().can.detect && format.info().id != "keras") {
+        throw Error(ErrorCode::invalid_argument,
+                    "'" + std::string(file_name) + "' is a name for Keras' zip and contradicts the format " +
+                        std::string(format.info().id))
+            .hint("for weights, name the destination .weights.h5");
+    }
     if (promised && promised != &format.info() && format.info().can.detect) {
         throw Error(ErrorCode::invalid_argument,
                     "'" + std::string(file_name) + "' is a name for " + std::string(promised->id) +

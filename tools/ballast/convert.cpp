@@ -41,7 +41,8 @@ fs::path name_in_folder(const fs::path& folder, const fs::path& source, const Fo
 }
 
 bool is_folder(const std::string& path) {
-    return path.ends_with('/') || fs::is_directory(fs::path(path));
+    std::error_code unknown;  // a folder we may not look into is no folder to write to: writing says why
+    return path.ends_with('/') || fs::is_directory(fs::path(path), unknown);
 }
 
 /// Pairs of source and destination. Errors are usage errors.
@@ -49,6 +50,12 @@ std::vector<std::pair<std::string, fs::path>> jobs_of(const Options& options) {
     if (options.paths.size() < 2) {
         throw Error(ErrorCode::invalid_argument, "convert needs a source and a destination")
             .hint("ballast convert SRC DST");
+    }
+    for (const std::string& path : options.paths) {
+        if (path == "-")
+            throw Error(ErrorCode::invalid_argument,
+                        "no format of this build is read from or written to a pipe")
+                .hint("give a file's name; ./- for a file of that name");
     }
     const std::string& destination = options.paths.back();
     const std::vector<std::string> sources(options.paths.begin(), options.paths.end() - 1);
@@ -171,6 +178,22 @@ MatchBy match_of(std::string_view word) {
     return MatchBy::automatic;
 }
 
+/// A report must not take the place of what is converted, and its folder is looked for before the work.
+void check_report(const std::string& report, const std::vector<std::pair<std::string, fs::path>>& jobs) {
+    if (report.empty()) return;
+    std::error_code unknown;
+    for (const auto& [source, destination] : jobs) {
+        const bool same = fs::path(report).lexically_normal() == destination.lexically_normal() ||
+                          fs::equivalent(report, source, unknown) ||
+                          fs::equivalent(report, destination, unknown);
+        if (same)
+            throw Error(ErrorCode::invalid_argument,
+                        "the report would replace '" + report + "', which is converted")
+                .hint("give --report a name of its own");
+    }
+    destination_of(report);
+}
+
 int run(Options& options) {
     ConvertOptions& convert_options = options.convert;
     ProgressBar bar(!options.quiet);
@@ -195,7 +218,13 @@ int run(Options& options) {
     convert_options.write.progress = [&bar](const Progress& progress) { bar.update(progress); };
     convert_options.write.cancel = interrupted;
     std::vector<Report> reports;
-    for (const auto& [source, destination] : jobs_of(options)) {
+    const bool fills = !options.like.empty() || !options.config.empty();
+    if (!fills && (!options.match.empty() || convert_options.align.skip_mismatch))
+        throw Error(ErrorCode::invalid_argument, "--match and --skip-mismatch say how a template is filled")
+            .hint("add --like FILE, or --config for a source without layers");
+    const auto jobs = jobs_of(options);
+    check_report(options.report, jobs);
+    for (const auto& [source, destination] : jobs) {
         try {
             reports.push_back(
                 convert(Location::for_reading(source), destination_of(destination), convert_options));

@@ -77,7 +77,13 @@ Command add_formats(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("formats", "Lists the formats, their suffixes and what can be done with them");
     command->add_flag("--json", *as_json, "One JSON document with \"schema\": 1 on standard output");
-    return {command, [as_json] { return run(*as_json); }};
+    return {command, [as_json] {
+                const int code = run(*as_json);
+                if (std::fflush(stdout) != 0)
+                    throw Error(ErrorCode::write_failed, "standard output cannot be written")
+                        .hint("make room, or send the output elsewhere");
+                return code;
+            }};
 }
 
 }  // namespace ballast::tool

@@ -19,8 +19,10 @@ public:
 
     std::shared_ptr<const File> run() {
         nodes_.push_back({});
-        for (std::size_t part = 0; part < parts_.size(); ++part)
-            add(part);
+        for (const bool listed : {true, false}) {
+            for (std::size_t part = 0; part < parts_.size(); ++part)
+                add(part, listed);
+        }
         number();
         return std::shared_ptr<const File>(std::move(file_));
     }
@@ -36,11 +38,15 @@ private:
         std::vector<std::pair<const File*, ObjectId>> groups;  ///< where attributes come from
     };
 
-    void add(std::size_t part) {
+    /// One pass takes what the part is listed for, the other the rest.
+    void add(std::size_t part, bool listed) {
         const File& file = *parts_[part];
-        for (const std::string& warning : file.warnings())
-            file_->warnings_.push_back(file.path() + ": " + warning);
-        nodes_[0].groups.emplace_back(&file, 0);
+        if (listed) {
+            for (const std::string& warning : file.warnings())
+                file_->warnings_.push_back(file.path() + ": " + warning);
+            nodes_[0].groups.emplace_back(&file, 0);
+        }
+        listed_ = listed;
         std::vector<std::pair<ObjectId, std::uint32_t>> pending = {{0, 0}};
         while (!pending.empty()) {
             const auto [group, node] = pending.back();
@@ -56,10 +62,7 @@ private:
         const File& file = *parts_[part];
         const bool is_group = child.kind == ObjectKind::group;
         const std::string full = path.empty() ? child.name : path + "/" + child.name;
-        if (!is_group && !options_.gives(part, path)) {
-            warn("'" + full + "' in " + file.path() + " is not what the manifest lists there; ignored");
-            return;
-        }
+        if (!is_group && options_.gives(part, path) != listed_) return;
         const auto found = nodes_[parent].children.find(child.name);
         if (found == nodes_[parent].children.end()) {
             const auto id = static_cast<std::uint32_t>(nodes_.size());
@@ -71,6 +74,9 @@ private:
             nodes_[parent].children.emplace(child.name, id);
             nodes_.push_back({child.kind, {}, &file, file.id_of(child), {}});
             if (is_group) open(file, child, id, pending);
+            if (!listed_ && !is_group)
+                warn("the manifest does not list " + file.path() + " for '" + full +
+                     "': Keras would not find it");
             return;
         }
         Node& known = nodes_[found->second];
@@ -85,7 +91,7 @@ private:
 
     void open(const File& file, const Object& group, std::uint32_t node,
               std::vector<std::pair<ObjectId, std::uint32_t>>& pending) {
-        nodes_[node].groups.emplace_back(&file, file.id_of(group));
+        if (listed_) nodes_[node].groups.emplace_back(&file, file.id_of(group));
         pending.emplace_back(file.id_of(group), node);
     }
 
@@ -141,6 +147,7 @@ private:
     const MergeOptions& options_;
     std::unique_ptr<File> file_;
     std::vector<Node> nodes_;
+    bool listed_ = true;
     std::size_t warned_ = 0;
 };
 

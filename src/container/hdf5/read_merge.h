@@ -14,15 +14,15 @@
 namespace ballast::hdf5 {
 
 struct MergeOptions {
-    /// Whether part `part` may give the datasets of the group at `path`.
+    /// Whether part `part` is listed for the datasets of the group at `path`: such a part comes first.
     std::function<bool(std::size_t part, const std::string& path)> gives;
     std::uint64_t objects = 0;  ///< most objects of the whole
 };
 
 /// Groups and their attributes are united (the first part that has an attribute wins), datasets come from the
-/// first part that may give them; what is met again or may not be given is told in warnings(). `source`
-/// stands for the whole in messages. Errors: damaged when one path is a group here and a dataset there,
-/// limit_exceeded.
+/// first part that is listed for them, else from the first that has them, which warnings() tells as it tells
+/// what is met again. `source` stands for the whole in messages. Errors: damaged when one path is a group
+/// here and a dataset there, limit_exceeded.
 std::shared_ptr<const File> merge(std::span<const std::shared_ptr<const File>> parts,
                                   std::shared_ptr<const io::Source> source, const MergeOptions& options);
 
