@@ -124,9 +124,8 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     report.source_format = archive->format().id;
     for (const std::string& warning : archive->warnings())
         report.warn(warning);
-    if (!archive->problems().empty()) throw Error(archive->problems().front());
     Model model = archive->release_model();
-    select_values(model, options.include, options.exclude, report);
+    select_values(model, options.include, options.exclude, archive->problems(), report);
     std::vector<Recast> recasts;
     WritePlan plan;
     try {

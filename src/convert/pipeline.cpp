@@ -46,8 +46,14 @@ bool matches(const TensorExpr& value, const std::string& name, const std::string
            (glob_match(glob, value.source()->stored_name) || glob_match(glob, value.source()->name));
 }
 
-/// Which places a list of globs names; every glob must name one.
-std::vector<bool> matched_by(const std::vector<ValuePlace>& places, const std::vector<std::string>& globs) {
+bool names_problem(const std::vector<Error>& problems, const std::string& glob) {
+    return std::any_of(problems.begin(), problems.end(),
+                       [&](const Error& problem) { return glob_match(glob, problem.tensor()); });
+}
+
+/// Which places a list of globs names; every glob must name one, or a problem.
+std::vector<bool> matched_by(const std::vector<ValuePlace>& places, const std::vector<std::string>& globs,
+                             const std::vector<Error>& problems) {
     std::vector<bool> matched(places.size());
     for (const std::string& glob : globs) {
         bool any = false;
@@ -56,7 +62,7 @@ std::vector<bool> matched_by(const std::vector<ValuePlace>& places, const std::v
             matched[i] = true;
             any = true;
         }
-        if (!any) {
+        if (!any && !names_problem(problems, glob)) {
             throw Error(ErrorCode::name_not_found, "no tensor matches '" + glob + "'")
                 .hint("list the names with `ballast inspect`; `*` stops at '/', `**` does not");
         }
@@ -149,14 +155,25 @@ std::vector<ValuePlace> value_places(Model& model) {
 }
 
 void select_values(Model& model, const std::vector<std::string>& include,
-                   const std::vector<std::string>& exclude, Report& report) {
+                   const std::vector<std::string>& exclude, const std::vector<Error>& problems,
+                   Report& report) {
+    constexpr std::string_view reason = "left out as asked";
+    const auto matches_any = [](const std::vector<std::string>& globs, const std::string& name) {
+        return std::any_of(globs.begin(), globs.end(), [&](const auto& glob) { return glob_match(glob, name); });
+    };
+    for (const Error& problem : problems) {
+        const std::string& name = problem.tensor();
+        const bool wanted = include.empty() || matches_any(include, name);
+        if (model.has_layers() || name.empty() || (wanted && !matches_any(exclude, name))) throw Error(problem);
+        report.add(ReportEntry::Kind::skipped, name, {}, std::string(reason));
+    }
     if (include.empty() && exclude.empty()) return;
     const std::vector<ValuePlace> places = value_places(model);
-    const std::vector<bool> wanted = matched_by(places, include);
-    const std::vector<bool> unwanted = matched_by(places, exclude);
+    const std::vector<bool> wanted = matched_by(places, include, problems);
+    const std::vector<bool> unwanted = matched_by(places, exclude, problems);
     for (std::size_t i = 0; i < places.size(); ++i) {
         if ((include.empty() || wanted[i]) && !unwanted[i]) continue;
-        report.add(ReportEntry::Kind::skipped, source_name(*places[i].value), {}, "left out as asked");
+        report.add(ReportEntry::Kind::skipped, source_name(*places[i].value), {}, std::string(reason));
         *places[i].value = TensorExpr();
     }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ballast/convert.h"
+#include "ballast/error.h"
 #include "ballast/format.h"
 #include "ballast/model.h"
 #include "ballast/report.h"
@@ -26,9 +27,12 @@ struct ValuePlace {
 std::vector<ValuePlace> value_places(Model& model);
 
 /// Empties the values that the globs leave out, with a `skipped` entry each. A glob matches the stored or the
-/// canonical name of a tensor; one that matches nothing is name_not_found.
+/// canonical name of a tensor; one that matches nothing is name_not_found. Then throws the first of `problems`
+/// (parts of the source that cannot be converted), but for those of single tensors without layers, which the
+/// globs may leave out too.
 void select_values(Model& model, const std::vector<std::string>& include,
-                   const std::vector<std::string>& exclude, Report& report);
+                   const std::vector<std::string>& exclude, const std::vector<Error>& problems,
+                   Report& report);
 
 /// The model in the layout the options ask for: of the template, of a config the source's format does not use
 /// itself, or renamed by the map alone; else as it is. `open` is what the archive was opened with.

@@ -2,6 +2,9 @@
 // What the Keras dialects share on top of HDF5, see hdf5_objects.h.
 #include "dialect/hdf5_objects.h"
 
+#include <algorithm>
+#include <unordered_set>
+
 #include "ballast/error.h"
 
 namespace ballast {
@@ -81,6 +84,12 @@ std::optional<std::vector<std::string>> name_list(const hdf5::File& file, hdf5::
 
 Error link_problem(const hdf5::File& file, const hdf5::Object& link) {
     const std::string path = file.path_of(file.id_of(link));
+    if (link.kind == hdf5::ObjectKind::unreadable) {
+        const auto problems = file.problems();
+        const auto found = std::find_if(problems.begin(), problems.end(),
+                                        [&](const Error& problem) { return problem.tensor() == path; });
+        if (found != problems.end()) return *found;
+    }
     const bool external = link.kind == hdf5::ObjectKind::external_link;
     return Error(external ? ErrorCode::external_reference : ErrorCode::unsupported,
                  std::string(external ? "an external link" : "a soft or user-defined link") +
@@ -88,6 +97,15 @@ Error link_problem(const hdf5::File& file, const hdf5::Object& link) {
         .in(file.path())
         .tensor(path)
         .hint("replace the link by the data it points to (h5repack, h5copy) if you trust the file");
+}
+
+void add_file_problems(const hdf5::File& file, std::vector<Error>& problems) {
+    std::unordered_set<std::string> known;
+    for (const Error& problem : problems)
+        known.insert(problem.tensor());
+    for (const Error& problem : file.problems()) {
+        if (!known.contains(problem.tensor())) problems.push_back(problem);
+    }
 }
 
 }  // namespace ballast

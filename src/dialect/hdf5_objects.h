@@ -32,7 +32,10 @@ std::optional<std::string> text_attribute(const hdf5::File& file, hdf5::ObjectId
 std::optional<std::vector<std::string>> name_list(const hdf5::File& file, hdf5::ObjectId object,
                                                   std::string_view name);
 
-/// A typed error for a link where a group or dataset should be.
+/// A typed error for a link where a group or dataset should be, or for an object there that is damaged.
 Error link_problem(const hdf5::File& file, const hdf5::Object& link);
+
+/// Adds the damage the reader found in single objects, but for objects that already have a problem.
+void add_file_problems(const hdf5::File& file, std::vector<Error>& problems);
 
 }  // namespace ballast

@@ -28,9 +28,9 @@ public:
         contents_.model_config = text(0, "model_config");
         contents_.training_config = text(0, "training_config");
         read_layers(base);
-        if (const auto own = group(base, top_level_group); own != hdf5::no_object)
+        if (const auto own = sound_group(base, top_level_group); own != hdf5::no_object)
             contents_.top_level = weights_of(own);
-        if (const auto state = group(0, optimizer_group); state != hdf5::no_object)
+        if (const auto state = sound_group(0, optimizer_group); state != hdf5::no_object)
             contents_.optimizer = weights_of(state);
         keep_strays();
         return std::move(contents_);
@@ -45,6 +45,14 @@ private:
         const hdf5::ObjectId found = file_.find(parent, path);
         if (found == hdf5::no_object || file_.object(found).kind == hdf5::ObjectKind::group) return found;
         throw link_problem(file_, file_.object(found));
+    }
+
+    /// As group(); a damaged one, which is a problem of the file, counts as not there.
+    hdf5::ObjectId sound_group(hdf5::ObjectId parent, std::string_view path) {
+        const hdf5::ObjectId found = file_.find(parent, path);
+        const bool damaged =
+            found != hdf5::no_object && file_.object(found).kind == hdf5::ObjectKind::unreadable;
+        return damaged ? hdf5::no_object : group(parent, path);
     }
 
     std::string text(hdf5::ObjectId object, std::string_view name) const {
@@ -79,9 +87,10 @@ private:
         if (!names) throw no_weights();
         contents_.layers.reserve(names->size());
         for (const std::string& name : *names) {
-            const hdf5::ObjectId layer = group(base, name);
+            const hdf5::ObjectId layer = file_.find(base, name);
             if (layer == hdf5::no_object) throw missing(name, file_.object(base).address, "layer_names");
-            contents_.layers.push_back({name, weights_of(layer)});
+            const bool sound = sound_group(base, name) != hdf5::no_object;
+            contents_.layers.push_back({name, sound ? weights_of(layer) : std::vector<StoredWeight>{}});
         }
     }
 

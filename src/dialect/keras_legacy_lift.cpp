@@ -6,6 +6,7 @@
 #include "ballast/error.h"
 #include "container/json/json.h"
 #include "core/text.h"
+#include "dialect/hdf5_objects.h"
 #include "dialect/keras_legacy.h"
 #include "dialect/keras_legacy_align.h"
 #include "dialect/keras_legacy_file.h"
@@ -48,6 +49,7 @@ public:
         lift_strays();
         lifting_.warnings.insert(lifting_.warnings.end(), file_.warnings().begin(), file_.warnings().end());
         lifting_.problems = std::move(stored_.problems);
+        add_file_problems(file_, lifting_.problems);
         Tree metadata = metadata_tree();
         ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
         contents.kind = own_config.is_null() ? "weights" : "model";

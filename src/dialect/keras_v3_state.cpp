@@ -149,6 +149,7 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
     lift_optimizer(file, lifting, framework);
     lift_metrics(file, lifting);
     lifting.warnings.insert(lifting.warnings.end(), file.warnings().begin(), file.warnings().end());
+    add_file_problems(file, lifting.problems);
     Tree metadata = metadata_of(lifting);
     ArchiveContents contents =
         lifting.finish(along_config ? Lifting::IndexOrder::as_bound : Lifting::IndexOrder::natural);

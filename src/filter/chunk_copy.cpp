@@ -36,7 +36,8 @@ ChunkGrid::ChunkGrid(const Shape& shape, const Shape& chunk, std::uint64_t eleme
     }
 }
 
-std::pair<std::uint64_t, std::uint64_t> ChunkGrid::cells(std::uint64_t begin, std::uint64_t end) const noexcept {
+std::pair<std::uint64_t, std::uint64_t> ChunkGrid::cells(std::uint64_t begin,
+                                                         std::uint64_t end) const noexcept {
     if (begin >= end) return {0, 0};
     const std::uint64_t first = begin / stride_[0] / chunk_[0];
     const std::uint64_t last = (end - 1) / stride_[0] / chunk_[0];

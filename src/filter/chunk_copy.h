@@ -25,13 +25,15 @@ public:
     /// The grid positions that can hold bytes of [begin, end): first and one past the last.
     std::pair<std::uint64_t, std::uint64_t> cells(std::uint64_t begin, std::uint64_t end) const noexcept;
 
-    /// Calls visit(ChunkRun) for the parts of the chunk at `cell` that lie within [begin, end), in tensor order.
+    /// Calls visit(ChunkRun) for the parts of the chunk at `cell` that lie within [begin, end), in tensor
+    /// order.
     template <class Visit>
     void runs(std::uint64_t cell, std::uint64_t begin, std::uint64_t end, Visit&& visit) const;
 
 private:
     using Axes = std::array<std::uint64_t, Shape::max_rank + 1>;
-    /// Origin (in bytes of the tensor) and clipped extents of a cell; false when it cannot touch [begin, end).
+    /// Origin (in bytes of the tensor) and clipped extents of a cell; false when it cannot touch [begin,
+    /// end).
     bool place(std::uint64_t cell, std::uint64_t begin, std::uint64_t end, Axes& extent,
                std::uint64_t& origin) const noexcept;
 

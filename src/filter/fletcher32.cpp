@@ -9,7 +9,9 @@ namespace ballast::filter {
 
 namespace {
 
-constexpr std::uint32_t fold(std::uint32_t sum) noexcept { return (sum & 0xffff) + (sum >> 16); }
+constexpr std::uint32_t fold(std::uint32_t sum) noexcept {
+    return (sum & 0xffff) + (sum >> 16);
+}
 
 /// Libraries up to 1.6.2 stored the two bytes of each half swapped on little-endian machines.
 constexpr std::uint32_t swapped_halves(std::uint32_t sum) noexcept {
@@ -44,7 +46,8 @@ std::span<const std::byte> without_fletcher32(std::span<const std::byte> stored)
     if (stored.size() < 4) throw Error(ErrorCode::damaged, "a chunk is too short for its checksum");
     const auto data = stored.first(stored.size() - 4);
     std::uint32_t kept = 0;
-    for (std::size_t i = 0; i < 4; ++i) kept |= std::to_integer<std::uint32_t>(stored[data.size() + i]) << (8 * i);
+    for (std::size_t i = 0; i < 4; ++i)
+        kept |= std::to_integer<std::uint32_t>(stored[data.size() + i]) << (8 * i);
     const std::uint32_t computed = fletcher32(data);
     if (kept != computed && kept != swapped_halves(computed)) {
         throw Error(ErrorCode::checksum_mismatch, "a chunk does not fit its Fletcher-32 checksum");

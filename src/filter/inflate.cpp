@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// zlib streams by libdeflate, with the exact size of the result known beforehand.
+// zlib streams by libdeflate.
 #include <libdeflate.h>
 
 #include <memory>
 #include <new>
 
 #include "ballast/error.h"
+#include "core/checked.h"
 #include "filter/filters.h"
 
 namespace ballast::filter {
@@ -30,18 +31,18 @@ libdeflate_decompressor* decompressor() {
 
 }  // namespace
 
-std::vector<std::byte> inflate(std::span<const std::byte> stored, std::uint64_t size) {
-    if (size > slack && (size - slack) / largest_ratio > stored.size()) {
-        throw Error(ErrorCode::damaged, "a chunk of " + std::to_string(stored.size()) +
-                                            " deflated bytes cannot hold " + std::to_string(size) + " bytes");
-    }
-    std::vector<std::byte> out(static_cast<std::size_t>(size));
+std::uint64_t largest_inflated(std::uint64_t stored) noexcept {
+    const auto ratio = checked_multiply(stored, largest_ratio);
+    return ratio ? checked_add(*ratio, slack).value_or(UINT64_MAX) : UINT64_MAX;
+}
+
+std::size_t inflate(std::span<const std::byte> stored, std::span<std::byte> out) {
     std::size_t consumed = 0, produced = 0;
-    const auto result = libdeflate_zlib_decompress_ex(decompressor(), stored.data(), stored.size(), out.data(),
-                                                      out.size(), &consumed, &produced);
-    if (result == LIBDEFLATE_SUCCESS && produced == out.size()) return out;
-    if (result == LIBDEFLATE_SUCCESS || result == LIBDEFLATE_INSUFFICIENT_SPACE) {
-        throw Error(ErrorCode::damaged, "a deflated chunk does not give the " + std::to_string(size) +
+    const auto result = libdeflate_zlib_decompress_ex(decompressor(), stored.data(), stored.size(),
+                                                      out.data(), out.size(), &consumed, &produced);
+    if (result == LIBDEFLATE_SUCCESS) return produced;
+    if (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
+        throw Error(ErrorCode::damaged, "a deflated chunk gives more than the " + std::to_string(out.size()) +
                                             " bytes of its shape");
     }
     throw Error(ErrorCode::damaged, "a chunk is no valid deflate stream");

@@ -43,7 +43,7 @@ void Archive::read(std::size_t position, std::span<std::byte> out) const {
                                                      std::to_string(tensor.byte_count()))
             .tensor(tensor.stored_name);
     }
-    read_range(tensor, 0, out);
+    read_tensor(tensor, out);
 }
 
 Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size_t alignment,
@@ -76,7 +76,7 @@ Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size
     // operator new aligns for every type DTypeOf knows.
     std::shared_ptr<std::byte[]> copy(new std::byte[std::max<std::uint64_t>(size, 1)]);
     const std::span<std::byte> bytes(copy.get(), static_cast<std::size_t>(size));
-    read_range(tensor, 0, bytes);
+    read_tensor(tensor, bytes);
     return {std::move(copy), bytes, false};
 }
 

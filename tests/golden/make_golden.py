@@ -18,7 +18,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "interop"))
 
 import h5py  # noqa: E402
+import hdf5plugin  # noqa: E402, F401  (teaches h5py zstd and blosc)
 import numpy as np  # noqa: E402
+import plain_files  # noqa: E402
 import safetensors.numpy  # noqa: E402
 from frameworks import fresh, is_keras3, keras, tf_keras  # noqa: E402
 from model_walk import (  # noqa: E402
@@ -248,6 +250,22 @@ def plain_safetensors(prop, tensors, note, metadata=None):
     add(path, "safetensors", "weights", listed, note)
 
 
+def plain_hdf5():
+    """Other HDF5 files, and one of which most is refused; what that one holds is told apart from the sound ones."""
+    for prop, write in plain_files.SOUND.items():
+        path = HERE / f"h5py-{h5py.__version__}-{prop}.h5"
+        write(path)
+        listed = []
+        for name, values in plain_files.datasets(path).items():
+            listed.append(tensor_entry(name, values, part="loose", name=name))
+            listed[-1]["dtype"] = plain_files.dtype_name(values.dtype)
+        add(path, "plain_hdf5", "tensors", listed, write.__doc__.splitlines()[0])
+    path = HERE / f"h5py-{h5py.__version__}-refusals.h5"
+    problems = plain_files.refusals(path)
+    assert path.stat().st_size <= LIMIT
+    return {"file": path.name, "format": "plain_hdf5", "problems": problems}
+
+
 def restored(source, prop, note, rewrite):
     """The same v3 tree stored by h5py with other storage options."""
     path = HERE / f"h5py-{h5py.__version__}-{prop}.weights.h5"
@@ -317,6 +335,7 @@ def make():
                                  "f16": rng.normal(size=5).astype("float16"), "f64": rng.normal(size=(1, 2)),
                                  "flag": np.array([True, False, True]), "u8": np.arange(7, dtype="uint8"),
                                  "none": np.zeros((0, 4), dtype="float32")}, "many dtypes, an empty tensor")
+    return plain_hdf5()
 
 
 def readable(manifest):
@@ -327,12 +346,12 @@ def readable(manifest):
 
 def main():
     for old in HERE.iterdir():
-        if old.suffix in (".h5", ".json", ".safetensors"):
+        if old.suffix in (".h5", ".json", ".safetensors") and old.name != plain_files.NEWEST:
             old.unlink()
-    make()
+    refused = make()
     versions = {"keras": keras.__version__, "tf_keras": tf_keras.__version__, "h5py": h5py.__version__,
                 "safetensors": safetensors.__version__}
-    manifest = {"schema": 1, "versions": versions, "files": entries}
+    manifest = {"schema": 1, "versions": versions, "files": entries, "refused": refused}
     (HERE / "manifest.json").write_text(readable(manifest), encoding="utf-8")
     print(f"{len(entries)} files, {sum(e['bytes'] for e in entries)} bytes")
 

@@ -6,6 +6,7 @@ compared with `==`; it walks links by itself, because h5py follows soft and exte
 """
 
 import h5py
+import hdf5plugin  # noqa: F401  (teaches h5py zstd)
 import numpy as np
 from h5py import h5a, h5d, h5p, h5s, h5t
 
@@ -233,6 +234,24 @@ def dtype_name(dtype):
     return {"b": "bool", "?": "bool"}.get(dtype.kind) or dtype.newbyteorder("=").name
 
 
+def describe_text(dataset):
+    """The elements of a dataset of text as hex, or None."""
+    if not isinstance(dataset.id.get_type(), h5t.TypeStringID) or dataset.shape is None:
+        return None
+    array = np.empty(dataset.shape, dataset.dtype)
+    if array.size:
+        dataset.id.read(h5s.ALL, h5s.ALL, array)
+    return [hexed(value) for value in array.ravel().tolist()]
+
+
+def describe_target(item, name):
+    """Where a link that is no hard one leads, as hex."""
+    kind, target = item.id.links.get_info(name).type, item.id.links.get_val(name)
+    if kind == h5py.h5l.TYPE_EXTERNAL:
+        return b":".join(target).hex()
+    return target.hex() if kind == h5py.h5l.TYPE_SOFT else ""
+
+
 def describe_dataset(dataset):
     """(dtype, shape, little-endian bytes), or None where the data are no tensor."""
     space = dataset.id.get_space()
@@ -248,7 +267,7 @@ def describe_dataset(dataset):
 
 
 def walk(file):
-    """Yields (path bytes, kind, object or None, on_own_chain), children sorted by bytes, cycles not entered."""
+    """Yields (path bytes, kind, object or None, on_own_chain, link target), children sorted by bytes, cycles not entered."""
     stack = [(b"", file["/"], ())]
     while stack:
         path, item, chain = stack.pop()
@@ -257,7 +276,7 @@ def walk(file):
         address = h5py.h5o.get_info(item.id).addr
         kind = next(k for k, cls in STRUCTURAL.items() if isinstance(item, cls))
         cycle = address in chain
-        yield path, kind, item, cycle
+        yield path, kind, item, cycle, ""
         if kind != "group" or cycle:
             continue
         names = sorted(item.id)  # bytes
@@ -268,15 +287,16 @@ def walk(file):
                 key = name.decode("utf-8", "surrogateescape")
                 stack.append((child, item[key], chain + (address,)))
             else:
-                yield child, {h5py.h5l.TYPE_SOFT: "soft", h5py.h5l.TYPE_EXTERNAL: "external"}.get(link.type, "other"), None, False
+                yield child, {h5py.h5l.TYPE_SOFT: "soft", h5py.h5l.TYPE_EXTERNAL: "external"}.get(link.type, "other"), None, False, describe_target(item, name)
 
 
 def describe(path):
-    """{path hex: {"kind", "attributes", "dataset", "address", "cycle"}}"""
+    """{path hex: {"kind", "attributes", "dataset", "text", "address", "cycle", "target"}}"""
     found = {}
     with h5py.File(path, "r") as file:
-        for name, kind, item, cycle in walk(file):
-            entry = {"kind": kind, "attributes": [], "dataset": None, "address": None, "cycle": cycle}
+        for name, kind, item, cycle, target in walk(file):
+            entry = {"kind": kind, "attributes": [], "dataset": None, "text": None, "address": None, "cycle": cycle,
+                     "target": target}
             if item is not None:
                 entry["address"] = h5py.h5o.get_info(item.id).addr
                 if not cycle:
@@ -284,5 +304,6 @@ def describe(path):
                     entry["attributes"] = [describe_attribute(h5a.open(item.id, n)) for n in sorted(names)]
                 if kind == "dataset":
                     entry["dataset"] = describe_dataset(item)
+                    entry["text"] = describe_text(item)
             found[name.hex()] = entry
     return found

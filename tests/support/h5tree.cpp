@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// h5tree [--data DIR] FILE...: what our HDF5 reader makes of each file, as one JSON line a file, for the comparison with
-// h5py in tests/interop. With --data the decoded bytes of all datasets go to DIR/<file name>.data. Names are hex.
+// h5tree [--data DIR] FILE...: what our HDF5 reader makes of each file, as one JSON line a file, for the
+// comparison with h5py in tests/interop. With --data the decoded bytes of all datasets go to DIR/<file
+// name>.data. Names are hex.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -25,51 +26,69 @@ std::string hex(std::span<const std::byte> bytes) {
     }
     return text;
 }
-std::string hex(std::string_view text) { return hex(std::as_bytes(std::span(text))); }
+std::string hex(std::string_view text) {
+    return hex(std::as_bytes(std::span(text)));
+}
 
 std::string field(std::string_view key, std::string_view value) {
     return '"' + std::string(key) + "\":\"" + std::string(value) + '"';
 }
 
 std::string error_json(const Error& error) {
-    std::string text = "{" + field("code", to_string(error.code())) + "," + field("message", hex(error.message())) + "," +
-                       field("tensor", hex(error.tensor()));
+    std::string text = "{" + field("code", to_string(error.code())) + "," +
+                       field("message", hex(error.message())) + "," + field("tensor", hex(error.tensor()));
     if (error.offset()) text += ",\"offset\":" + std::to_string(*error.offset());
     return text + "}";
 }
 
 std::string shape_json(const Shape& shape) {
     std::string text = "[";
-    for (std::size_t i = 0; i < shape.rank(); ++i) text += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+    for (std::size_t i = 0; i < shape.rank(); ++i)
+        text += (i == 0 ? "" : ",") + std::to_string(shape[i]);
+    return text + "]";
+}
+
+std::string list_json(const std::vector<std::string>& strings) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < strings.size(); ++i) {
+        text += (i == 0 ? "\"" : ",\"") + hex(strings[i]) + '"';
+    }
     return text + "]";
 }
 
 std::string attribute_json(const hdf5::Attribute& attribute) {
-    std::string text = "{" + field("name", hex(attribute.name)) + "," + field("problem", hex(attribute.problem)) +
+    std::string text = "{" + field("name", hex(attribute.name)) + "," +
+                       field("problem", hex(attribute.problem)) +
                        ",\"shape\":" + shape_json(attribute.shape) + ",";
     if (!attribute.is_string) {
         return text + field("dtype", to_string(attribute.dtype)) + "," +
-               field("order", attribute.big_endian ? ">" : "<") + "," + field("bytes", hex(attribute.bytes)) + "}";
+               field("order", attribute.big_endian ? ">" : "<") + "," + field("bytes", hex(attribute.bytes)) +
+               "}";
     }
-    text += "\"strings\":[";
-    for (std::size_t i = 0; i < attribute.strings.size(); ++i) {
-        text += (i == 0 ? "\"" : ",\"") + hex(attribute.strings[i]) + '"';
-    }
-    return text + "]}";
+    return text + "\"strings\":" + list_json(attribute.strings) + "}";
 }
 
 const char* kind_name(hdf5::ObjectKind kind) {
-    static constexpr const char* names[] = {"group", "dataset", "committed_type", "soft", "external", "other"};
+    static constexpr const char* names[] = {"group",    "dataset", "committed_type", "soft",
+                                            "external", "other",   "unreadable"};
     return names[static_cast<std::size_t>(kind)];
 }
 
 std::string dataset_json(const hdf5::File& file, hdf5::ObjectId id, std::FILE* data, std::uint64_t& written) {
     const hdf5::Dataset& dataset = file.dataset(id);
-    std::string text = "{" + field("dtype", to_string(dataset.dtype)) + "," + field("type", hex(dataset.type_name)) +
-                       ",\"shape\":" + shape_json(dataset.shape) +
-                       ",\"stored\":" + std::to_string(dataset.stored_bytes) + ",\"big_endian\":" +
-                       (dataset.storage.big_endian ? "true" : "false");
-    if (dataset.problem) return text + ",\"problem\":" + error_json(*dataset.problem) + "}";
+    std::string text = "{" + field("dtype", to_string(dataset.dtype)) + "," +
+                       field("type", hex(dataset.type_name)) + ",\"shape\":" + shape_json(dataset.shape) +
+                       ",\"stored\":" + std::to_string(dataset.stored_bytes) +
+                       ",\"big_endian\":" + (dataset.storage.big_endian ? "true" : "false");
+    if (dataset.problem) {
+        text += ",\"problem\":" + error_json(*dataset.problem);
+        if (dataset.text == hdf5::Dataset::Text::none) return text + "}";
+        try {
+            return text + ",\"text\":" + list_json(hdf5::read_strings(file, id, Limits{})) + "}";
+        } catch (const Error& error) {
+            return text + ",\"error\":" + error_json(error) + "}";
+        }
+    }
     if (data != nullptr) {
         TensorInfo tensor;
         tensor.stored_name = file.path_of(id);
@@ -78,11 +97,13 @@ std::string dataset_json(const hdf5::File& file, hdf5::ObjectId id, std::FILE* d
         tensor.storage = dataset.storage;
         try {
             // In pieces of an odd size, so that ranges beginning and ending within elements and chunks occur.
-            std::vector<std::byte> piece(static_cast<std::size_t>(std::min<std::uint64_t>(100'003, tensor.byte_count())));
-            text += ",\"data\":" + std::to_string(written) + ",\"size\":" + std::to_string(tensor.byte_count());
+            std::vector<std::byte> piece(
+                static_cast<std::size_t>(std::min<std::uint64_t>(100'003, tensor.byte_count())));
+            text +=
+                ",\"data\":" + std::to_string(written) + ",\"size\":" + std::to_string(tensor.byte_count());
             for (std::uint64_t at = 0; at < tensor.byte_count(); at += piece.size()) {
-                const auto part = std::span(piece).first(
-                    static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), tensor.byte_count() - at)));
+                const auto part = std::span(piece).first(static_cast<std::size_t>(
+                    std::min<std::uint64_t>(piece.size(), tensor.byte_count() - at)));
                 read_range(tensor, at, part);
                 written += std::fwrite(part.data(), 1, part.size(), data);
             }
@@ -99,18 +120,24 @@ void print(const hdf5::File& file, std::FILE* data) {
     for (std::size_t i = 0; i < file.warnings().size(); ++i) {
         std::printf("%s\"%s\"", i == 0 ? "" : ",", hex(file.warnings()[i]).c_str());
     }
+    std::printf("],\"problems\":[");
+    for (std::size_t i = 0; i < file.problems().size(); ++i) {
+        std::printf("%s%s", i == 0 ? "" : ",", error_json(file.problems()[i]).c_str());
+    }
     std::printf("],\"objects\":[");
     for (hdf5::ObjectId id = 0; id < file.objects().size(); ++id) {
         const hdf5::Object& object = file.object(id);
         const bool is_alias = object.alias_of != hdf5::no_object;
-        std::string text = "{" + field("path", hex(file.path_of(id))) + "," + field("kind", kind_name(object.kind)) +
-                           ",\"alias_of\":" +
+        std::string text = "{" + field("path", hex(file.path_of(id))) + "," +
+                           field("kind", kind_name(object.kind)) + ",\"alias_of\":" +
                            (is_alias ? '"' + hex(file.path_of(object.alias_of)) + '"' : std::string("null")) +
-                           ",\"attributes\":[";
+                           ",\"target\":\"" + hex(file.link_target(id)) + "\",\"attributes\":[";
         const auto attributes = file.attributes(id);
-        for (std::size_t i = 0; i < attributes.size(); ++i) text += (i == 0 ? "" : ",") + attribute_json(attributes[i]);
+        for (std::size_t i = 0; i < attributes.size(); ++i)
+            text += (i == 0 ? "" : ",") + attribute_json(attributes[i]);
         text += ']';
-        if (object.kind == hdf5::ObjectKind::dataset) text += ",\"dataset\":" + dataset_json(file, id, data, written);
+        if (object.kind == hdf5::ObjectKind::dataset)
+            text += ",\"dataset\":" + dataset_json(file, id, data, written);
         std::printf("%s%s}", id == 0 ? "" : ",", text.c_str());
     }
     std::printf("]}\n");
@@ -118,7 +145,9 @@ void print(const hdf5::File& file, std::FILE* data) {
 
 void show(const std::filesystem::path& path, const char* folder) {
     std::FILE* data = nullptr;
-    if (folder != nullptr) data = std::fopen((std::filesystem::path(folder) / (path.filename().string() + ".data")).c_str(), "wb");
+    if (folder != nullptr)
+        data =
+            std::fopen((std::filesystem::path(folder) / (path.filename().string() + ".data")).c_str(), "wb");
     try {
         const auto location = Location::for_reading(path);
         print(*hdf5::File::parse(location.fs->open(location.name), Limits{}), data);

@@ -15,7 +15,10 @@ namespace {
 
 using format::Message;
 
-constexpr std::string_view name_of_attribute = "an attribute", type_name = "a datatype", space_name = "a dataspace";
+constexpr std::string_view name_of_attribute = "an attribute", type_name = "a datatype",
+                           space_name = "a dataspace";
+
+}  // namespace
 
 std::string_view without_padding(std::string_view text, format::StringPadding padding) {
     if (padding == format::StringPadding::space_padded) {
@@ -29,14 +32,13 @@ std::string_view without_padding(std::string_view text, format::StringPadding pa
     return text.substr(0, std::min(text.find('\0'), text.size()));
 }
 
-}  // namespace
-
 // ---- Types ----
 
-const Datatype& TypeReader::decode(Cursor& cursor) {
+const Datatype& TypeReader::read(Cursor& cursor) {
     const std::uint64_t position = cursor.position();
     const auto bytes = cursor.take(cursor.remaining());
-    if (bytes.size() == last_size_ && std::equal(bytes.begin(), bytes.end(), last_bytes_.begin())) return last_;
+    if (bytes.size() == last_size_ && std::equal(bytes.begin(), bytes.end(), last_bytes_.begin()))
+        return last_;
     Cursor again(bytes, position, type_name);
     last_size_ = 0;  // nothing is remembered when the type is bad
     last_ = parse_datatype(metadata_, again);
@@ -45,40 +47,32 @@ const Datatype& TypeReader::decode(Cursor& cursor) {
     return last_;
 }
 
-const Datatype& TypeReader::read(Cursor& cursor, bool shared) {
-    if (!shared) return decode(cursor);
-    committed_.read(metadata_, parse_shared_reference(metadata_, cursor));
-    const HeaderMessage* message = committed_.find(Message::datatype);
-    if (message == nullptr) cursor.fail("refers to an object that is no datatype");
-    if (message->shared()) cursor.fail("refers to a datatype that refers to another");
-    Cursor body = committed_.cursor(*message, type_name);
-    return decode(body);
-}
-
 // ---- Attributes ----
 
-void AttributeReader::read(const ObjectHeader& header, std::vector<Attribute>& out) {
+void AttributeReader::read(const ObjectHeader& header, std::vector<Attribute>& out,
+                           std::optional<Error>& damage) {
     const std::size_t first = out.size();
+    damage_ = &damage;
     for (const HeaderMessage& message : header.messages()) {
         if (static_cast<Message>(message.type) != Message::attribute) continue;
-        Cursor cursor = header.cursor(message, name_of_attribute);
-        if (message.shared()) cursor.unsupported("lies in the heap of shared messages");
-        out.push_back(parse(cursor));
+        add(out, [&] { return shared_.body(header, message, name_of_attribute); });
     }
     if (const HeaderMessage* info = header.find(Message::attribute_info)) {
         Cursor cursor = header.cursor(*info, "an attribute info message");
-        if (const int version = cursor.u8(); version != 0) cursor.unsupported("has version " + std::to_string(version));
+        if (const int version = cursor.u8(); version != 0)
+            cursor.unsupported("has version " + std::to_string(version));
         if ((cursor.u8() & 1) != 0) cursor.skip(2);  // largest creation index
         const std::uint64_t heap = metadata_.address(cursor);
         if (heap != format::undefined) {
             const std::uint64_t names = metadata_.defined_address(cursor);
             for_each_dense(metadata_, heap, names, format::Tree2Type::attribute_name,
                            [&](std::span<const std::byte> bytes, std::uint64_t position, std::uint8_t flags) {
-                               Cursor body(bytes, position, name_of_attribute);
-                               if ((flags & format::message_flag::shared) != 0) {
-                                   body.unsupported("lies in the heap of shared messages");
-                               }
-                               out.push_back(parse(body));
+                               const bool shared = (flags & format::message_flag::shared) != 0;
+                               add(out, [&] {
+                                   return shared ? shared_.in_heap(bytes, position, Message::attribute,
+                                                                   name_of_attribute)
+                                                 : Cursor(bytes, position, name_of_attribute);
+                               });
                            });
         }
     }
@@ -95,8 +89,20 @@ void AttributeReader::check_unique(const ObjectHeader& header, std::span<const A
         return attributes[a].name == attributes[b].name;
     });
     if (twin == order.end()) return;
-    throw Error(ErrorCode::damaged, "HDF5: an object has two attributes named '" + attributes[*twin].name + "'")
+    throw Error(ErrorCode::damaged,
+                "HDF5: an object has two attributes named '" + attributes[*twin].name + "'")
         .at(header.position());
+}
+
+/// Parses what `find` finds. An attribute that cannot even be found or named is damage, and not listed.
+template <class Find>
+void AttributeReader::add(std::vector<Attribute>& out, Find find) {
+    try {
+        out.push_back(parse(find()));
+    } catch (const Error& error) {
+        if (metadata_.exhausted() || error.code() == ErrorCode::limit_exceeded) throw;
+        if (!*damage_) *damage_ = error;
+    }
 }
 
 Attribute AttributeReader::parse(Cursor cursor) {
@@ -117,24 +123,35 @@ Attribute AttributeReader::parse(Cursor cursor) {
     if (name_size == 0) cursor.fail("has no name");
     attribute.name = name.text();
     if (attribute.name.size() > metadata_.limits().name_bytes) {
-        throw Error(ErrorCode::limit_exceeded, "HDF5: an attribute's name is longer than the limit").at(name.position());
+        throw Error(ErrorCode::limit_exceeded, "HDF5: an attribute's name is longer than the limit")
+            .at(name.position());
     }
     metadata_.charge(sizeof(Attribute) + attribute.name.size());
     Cursor type_field = field(type_size, type_name), space_field = field(space_size, space_name);
     try {
-        if ((flags & 2) != 0) cursor.unsupported("has a shared dataspace");
-        const Dataspace space = parse_dataspace(metadata_, space_field);
-        const Datatype& type = types_.read(type_field, (flags & 1) != 0);
-        attribute.shape = space.shape;
-        parse_value(cursor, type, space, attribute);
+        parse_described(cursor, type_field, space_field, flags, attribute);
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::unsupported || metadata_.exhausted()) throw;
+        if (metadata_.exhausted()) throw;
         attribute.problem = error.message();
+        attribute.strings.clear();
+        attribute.bytes.clear();
+        if (error.code() != ErrorCode::unsupported && !*damage_) *damage_ = error;
     }
     return attribute;
 }
 
-void AttributeReader::parse_value(Cursor& cursor, const Datatype& type, const Dataspace& space, Attribute& attribute) {
+void AttributeReader::parse_described(Cursor& cursor, Cursor type_field, Cursor space_field, unsigned flags,
+                                      Attribute& attribute) {
+    if ((flags & 2) != 0) space_field = shared_.follow(space_field, Message::dataspace, space_name);
+    const Dataspace space = parse_dataspace(metadata_, space_field);
+    attribute.shape = space.shape;
+    attribute.is_null = space.is_null;
+    if ((flags & 1) != 0) type_field = shared_.follow(type_field, Message::datatype, type_name);
+    parse_value(cursor, types_.read(type_field), space, attribute);
+}
+
+void AttributeReader::parse_value(Cursor& cursor, const Datatype& type, const Dataspace& space,
+                                  Attribute& attribute) {
     attribute.dtype = type.dtype;
     attribute.big_endian = type.big_endian;
     attribute.is_string = type.is_string();
@@ -150,23 +167,24 @@ void AttributeReader::parse_value(Cursor& cursor, const Datatype& type, const Da
     attribute.bytes.assign(bytes.begin(), bytes.end());
 }
 
-std::string AttributeReader::vlen_string(Cursor& cursor) {
-    const VlenReference reference = parse_vlen_reference(metadata_, cursor);
+std::string read_variable_text(Metadata& metadata, GlobalHeap& heap, Cursor& cursor) {
+    const VlenReference reference = parse_vlen_reference(metadata, cursor);
     if (reference.count == 0) return {};
-    if (reference.count > metadata_.limits().attribute_bytes) {
+    if (reference.count > metadata.limits().attribute_bytes) {
         throw Error(ErrorCode::limit_exceeded, "HDF5: a string has " + std::to_string(reference.count) +
                                                    " bytes, the limit is " +
-                                                   std::to_string(metadata_.limits().attribute_bytes))
+                                                   std::to_string(metadata.limits().attribute_bytes))
             .at(cursor.position());
     }
-    const auto bytes = heap_.object(reference.collection, reference.index);
+    const auto bytes = heap.object(reference.collection, reference.index);
     if (reference.count > bytes.size()) cursor.fail("names a longer string than its heap holds");
-    metadata_.charge(reference.count);
+    metadata.charge(reference.count);
     const auto text = text_of(bytes.first(reference.count));
     return std::string(text.substr(0, std::min(text.find('\0'), text.size())));
 }
 
-void AttributeReader::parse_strings(Cursor& cursor, const Datatype& type, std::uint64_t count, Attribute& attribute) {
+void AttributeReader::parse_strings(Cursor& cursor, const Datatype& type, std::uint64_t count,
+                                    Attribute& attribute) {
     // The elements are in the message, so their number is bounded by its 64 KiB (or by a heap object's size).
     metadata_.charge(count * sizeof(std::string));
     attribute.strings.reserve(static_cast<std::size_t>(count));
@@ -174,15 +192,16 @@ void AttributeReader::parse_strings(Cursor& cursor, const Datatype& type, std::u
     for (std::uint64_t i = 0; i < count; ++i) {
         std::string text;
         if (type.vlen_string) {
-            text = vlen_string(cursor);
+            text = read_variable_text(metadata_, heap_, cursor);
         } else {
             metadata_.charge(type.size);
             text = without_padding(text_of(cursor.take(type.size)), type.padding);
         }
         total += text.size();
         if (total > metadata_.limits().attribute_bytes) {
-            throw Error(ErrorCode::limit_exceeded, "HDF5: attribute '" + attribute.name + "' is larger than the limit of " +
-                                                       std::to_string(metadata_.limits().attribute_bytes) + " bytes")
+            throw Error(ErrorCode::limit_exceeded,
+                        "HDF5: attribute '" + attribute.name + "' is larger than the limit of " +
+                            std::to_string(metadata_.limits().attribute_bytes) + " bytes")
                 .at(cursor.position());
         }
         attribute.strings.push_back(std::move(text));

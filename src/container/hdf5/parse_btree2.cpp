@@ -18,13 +18,16 @@ constexpr std::size_t node_overhead = 10;  // signature, version, type, checksum
 constexpr int deepest = 64;
 
 /// Bytes that hold numbers up to `value`.
-std::size_t bytes_for(std::uint64_t value) { return static_cast<std::size_t>(std::bit_width(value) + 7) / 8; }
+std::size_t bytes_for(std::uint64_t value) {
+    return static_cast<std::size_t>(std::bit_width(value) + 7) / 8;
+}
 
 /// How many records a node of a level may hold, and how its child pointers are encoded.
 struct Level {
-    std::uint64_t most = 0;        ///< records in one node
-    std::uint64_t total = 0;       ///< records in a full subtree
-    std::size_t total_width = 0;   ///< bytes of a subtree's count; 0 for leaves, whose count is in the node pointer
+    std::uint64_t most = 0;   ///< records in one node
+    std::uint64_t total = 0;  ///< records in a full subtree
+    std::size_t total_width =
+        0;  ///< bytes of a subtree's count; 0 for leaves, whose count is in the node pointer
 };
 
 class Tree2 {
@@ -36,7 +39,7 @@ public:
         const std::size_t o = metadata_.geometry.offset_size, l = metadata_.geometry.length_size;
         const auto bytes = metadata_.read(position, 16 + o + 2 + l + 4, buffer_, header_name);
         Cursor cursor(bytes, position, header_name);
-        cursor.expect(format::btree2);
+        cursor.expect(format::btree2_header);
         verify_checksum(bytes, position, header_name);
         expect_type(cursor);
         const std::uint64_t node_size = cursor.u32();
@@ -58,7 +61,8 @@ public:
             const Node node = pending_.back();
             pending_.pop_back();
             if (!seen_.insert(node.position)) {
-                throw Error(ErrorCode::damaged, "HDF5: two version 2 B-tree nodes have one child").at(node.position);
+                throw Error(ErrorCode::damaged, "HDF5: two version 2 B-tree nodes have one child")
+                    .at(node.position);
             }
             read_node(node);
         }
@@ -72,12 +76,14 @@ private:
     };
 
     void expect_type(Cursor& cursor) const {
-        if (const int version = cursor.u8(); version != 0) cursor.unsupported("has version " + std::to_string(version));
+        if (const int version = cursor.u8(); version != 0)
+            cursor.unsupported("has version " + std::to_string(version));
         if (cursor.u8() != static_cast<std::uint8_t>(type_)) cursor.fail("has another type than its use");
     }
 
     std::size_t pointer_size(int level) const {
-        return metadata_.geometry.offset_size + count_width_ + levels_[static_cast<std::size_t>(level - 1)].total_width;
+        return metadata_.geometry.offset_size + count_width_ +
+               levels_[static_cast<std::size_t>(level - 1)].total_width;
     }
 
     void plan_levels(std::uint64_t node_size, int depth) {
@@ -100,7 +106,8 @@ private:
     void read_node(Node node) {
         if (static_cast<std::size_t>(node.level) >= levels_.size() ||
             node.records > levels_[static_cast<std::size_t>(node.level)].most) {
-            throw Error(ErrorCode::damaged, "HDF5: a version 2 B-tree node holds more records than fit").at(node.position);
+            throw Error(ErrorCode::damaged, "HDF5: a version 2 B-tree node holds more records than fit")
+                .at(node.position);
         }
         const std::size_t pointer = node.level == 0 ? 0 : pointer_size(node.level);
         const std::uint64_t length = node_overhead + node.records * record_size_ +
@@ -136,8 +143,8 @@ private:
 
 }  // namespace
 
-void for_each_record(Metadata& metadata, std::uint64_t position, format::Tree2Type type, std::size_t record_size,
-                     const RecordVisitor& visit) {
+void for_each_record(Metadata& metadata, std::uint64_t position, format::Tree2Type type,
+                     std::size_t record_size, const RecordVisitor& visit) {
     Tree2(metadata, type, record_size, visit).read(position);
 }
 

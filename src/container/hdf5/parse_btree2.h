@@ -14,9 +14,9 @@ namespace ballast::hdf5 {
 
 using RecordVisitor = std::function<void(std::span<const std::byte> record, std::uint64_t position)>;
 
-/// Visits every record of the tree, node by node (not in key order). The type must be the expected one and its records
-/// have `record_size` bytes. Errors: damaged, truncated, checksum_mismatch.
-void for_each_record(Metadata& metadata, std::uint64_t position, format::Tree2Type type, std::size_t record_size,
-                     const RecordVisitor& visit);
+/// Visits every record of the tree, node by node (not in key order). The type must be the expected one and
+/// its records have `record_size` bytes. Errors: damaged, truncated, checksum_mismatch.
+void for_each_record(Metadata& metadata, std::uint64_t position, format::Tree2Type type,
+                     std::size_t record_size, const RecordVisitor& visit);
 
 }  // namespace ballast::hdf5

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <array>
 
+#include "container/hdf5/parse_chunk_index.h"
+#include "container/hdf5/parse_local_heap.h"
 #include "core/checked.h"
 #include "core/text.h"
+#include "filter/decode.h"
 
 namespace ballast::hdf5 {
 
@@ -21,29 +24,34 @@ bool is_zero(const std::vector<std::byte>& bytes) {
     return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
 
-/// Errors that concern one dataset's data: listing the others can go on.
-bool concerns_data_only(ErrorCode code) {
-    return code == ErrorCode::unsupported || code == ErrorCode::external_reference || code == ErrorCode::limit_exceeded;
-}
+/// Registered filters that we do not undo, for messages: files may leave their names out.
+struct KnownFilter {
+    std::uint16_t id;
+    const char* name;
+};
+constexpr KnownFilter foreign_filters[] = {
+    {4, "szip"},           {5, "nbit"},    {6, "scaleoffset"}, {32001, "blosc"},  {32004, "lz4"},
+    {32008, "bitshuffle"}, {32013, "zfp"}, {32017, "sz"},      {32026, "blosc2"}, {32028, "jpeg-xl"},
+};
 
-std::string filter_name(const Filter& filter, const std::string& name) {
+std::string filter_name(const Filter& filter, std::string name) {
+    for (const KnownFilter& row : foreign_filters) {
+        if (row.id == filter.id) name = row.name;
+    }
     return std::to_string(filter.id) + (name.empty() ? "" : " (" + name + ")");
 }
 
-bool is_known(const Filter& filter) {
-    return filter.id == Filter::deflate || filter.id == Filter::shuffle || filter.id == Filter::fletcher32;
-}
-
 /// Where a filter we lack was used on some chunk, the data cannot be read.
-void check_filters(const Pipeline& pipeline, const std::vector<Chunk>& chunks) {
+void check_filters(const Pipeline& pipeline, const std::vector<Chunk>& chunks, std::uint64_t position) {
     for (std::size_t i = 0; i < pipeline.filters.size(); ++i) {
-        if (is_known(pipeline.filters[i])) continue;
+        if (is_decodable(pipeline.filters[i])) continue;
         const bool used = std::any_of(chunks.begin(), chunks.end(),
                                       [&](const Chunk& chunk) { return (chunk.filter_mask >> i & 1) == 0; });
         if (!used) continue;
         throw Error(ErrorCode::unsupported, "HDF5: the data are stored with filter " +
                                                 filter_name(pipeline.filters[i], pipeline.names[i]) +
                                                 ", which is not supported")
+            .at(position)
             .hint("rewrite the file without this filter, for example with h5repack -f NONE");
     }
 }
@@ -59,6 +67,16 @@ const HeaderMessage& need(const ObjectHeader& header, Message type, const char* 
     throw Error(ErrorCode::damaged, std::string("HDF5: a dataset has no ") + what).at(header.position());
 }
 
+/// How much more than the limit's ratio, which is meant for deflate (1032 : 1), the filters of honest files
+/// reach.
+std::uint64_t filter_gain(const Dataset& dataset) {
+    constexpr std::uint64_t of_zstd = 32;  // a run of 128 KiB in a block of four bytes
+    const auto* chunked = std::get_if<std::shared_ptr<const ChunkedLayout>>(&dataset.storage.layout);
+    if (!chunked) return 1;
+    const auto is_zstd = [](const Filter& filter) { return filter.id == Filter::zstd; };
+    return std::ranges::any_of((*chunked)->filters, is_zstd) ? of_zstd : 1;
+}
+
 }  // namespace
 
 Dataset DatasetReader::read(const ObjectHeader& header) {
@@ -67,7 +85,7 @@ Dataset DatasetReader::read(const ObjectHeader& header) {
         header.check_known();
         describe(header, dataset);
     } catch (const Error& error) {
-        if (!concerns_data_only(error.code()) || metadata_.exhausted()) throw;
+        if (metadata_.exhausted()) throw;
         dataset.problem = std::make_shared<const Error>(error);
     }
     return dataset;
@@ -75,20 +93,22 @@ Dataset DatasetReader::read(const ObjectHeader& header) {
 
 void DatasetReader::describe(const ObjectHeader& header, Dataset& dataset) {
     const HeaderMessage& space_message = need(header, Message::dataspace, "dataspace");
-    if (space_message.shared()) {
-        header.cursor(space_message, "a dataspace").unsupported("lies in the heap of shared messages");
-    }
-    Cursor space_cursor = header.cursor(space_message, "a dataspace");
+    Cursor space_cursor = shared_.body(header, space_message, "a dataspace");
     const Dataspace space = parse_dataspace(metadata_, space_cursor);
     dataset.shape = space.shape;
+    dataset.is_null = space.is_null;
 
     const HeaderMessage& type_message = need(header, Message::datatype, "datatype");
-    Cursor type_cursor = header.cursor(type_message, "a datatype");
-    const Datatype& type = types_.read(type_cursor, type_message.shared());
+    Cursor type_cursor = shared_.body(header, type_message, "a datatype");
+    const Datatype& type = types_.read(type_cursor);
     dataset.dtype = type.dtype;
     dataset.type_name = type.name;
     dataset.storage.big_endian = type.big_endian;
     element_size_ = type.size;
+    dataset.element_size = type.size;
+    dataset.text_padding = static_cast<std::uint8_t>(type.padding);
+    const bool is_text = type.is_string();
+    is_variable_ = type.vlen_string || type.type_class == format::TypeClass::vlen;
     elements_ = space.elements;
     const auto bytes = checked_multiply(elements_, element_size_);
     if (!bytes) exceeds("a tensor's elements", elements_, UINT64_MAX / element_size_);
@@ -100,48 +120,54 @@ void DatasetReader::describe(const ObjectHeader& header, Dataset& dataset) {
     if (bytes_ > metadata_.limits().tensor_bytes) {
         exceeds("bytes of a tensor", bytes_, metadata_.limits().tensor_bytes);
     }
-    if (const HeaderMessage* external = header.find(Message::external_files)) refuse_external(header, *external);
+    if (const HeaderMessage* external = header.find(Message::external_files))
+        refuse_external(header, *external);
 
     Cursor layout_cursor = header.cursor(need(header, Message::layout, "data layout"), "a data layout");
     const DataLayout layout = parse_layout(metadata_, layout_cursor);
     switch (layout.layout_class) {
-        case LayoutClass::compact: compact(layout, dataset); break;
-        case LayoutClass::contiguous: contiguous(layout, fill_of(header, dataset), dataset); break;
-        case LayoutClass::chunked: chunked(header, layout, fill_of(header, dataset), dataset); break;
+        case LayoutClass::compact:
+            compact(layout, dataset);
+            break;
+        case LayoutClass::contiguous:
+            contiguous(layout, fill_of(header), dataset);
+            break;
+        case LayoutClass::chunked:
+            chunked(header, layout, space, fill_of(header), dataset);
+            break;
         case LayoutClass::virtual_dataset:
-            throw Error(ErrorCode::external_reference, "HDF5: a virtual dataset takes its data from other datasets")
-                .at(header.position())
-                .hint("store the values themselves: read the dataset with h5py and write it as an ordinary one");
+            refuse_virtual(header, layout);
     }
+    check_expansion(dataset);
+    if (is_text && !space.is_null)
+        dataset.text = is_variable_ ? Dataset::Text::variable : Dataset::Text::fixed;
     if (!problem.empty()) {
         throw Error(ErrorCode::unsupported, "HDF5: " + problem).at(header.position());
     }
-    check_expansion(dataset);
 }
 
-std::vector<std::byte> DatasetReader::fill_of(const ObjectHeader& header, const Dataset& dataset) const {
+std::vector<std::byte> DatasetReader::fill_of(const ObjectHeader& header) {
     std::vector<std::byte> fill;
     const HeaderMessage* message = header.find(Message::fill);
-    if (message != nullptr && message->shared()) {
-        header.cursor(*message, "a fill value").unsupported("lies in the heap of shared messages");
-    }
     if (message != nullptr) {
-        Cursor cursor = header.cursor(*message, "a fill value");
+        Cursor cursor = shared_.body(header, *message, "a fill value");
         fill = parse_fill(cursor);
     } else if ((message = header.find(Message::old_fill)) != nullptr) {
-        Cursor cursor = header.cursor(*message, "a fill value");
+        Cursor cursor = shared_.body(header, *message, "a fill value");
         fill = parse_old_fill(cursor);
     }
-    // Text and other references have fill values of their own form, which we never need.
-    if (fill.empty() || dataset.dtype == DType::string) return {};
+    // Text of variable length, like other references, has fill values of its own form; they read as empty.
+    if (fill.empty() || is_variable_) return {};
     if (fill.size() != element_size_) {
-        throw Error(ErrorCode::damaged, "HDF5: a fill value has another size than an element").at(message->position);
+        throw Error(ErrorCode::damaged, "HDF5: a fill value has another size than an element")
+            .at(message->position);
     }
     if (is_zero(fill)) fill.clear();
     return fill;
 }
 
-void DatasetReader::contiguous(const DataLayout& layout, const std::vector<std::byte>& fill, Dataset& dataset) {
+void DatasetReader::contiguous(const DataLayout& layout, const std::vector<std::byte>& fill,
+                               Dataset& dataset) {
     if (layout.address == format::undefined) return never_written(fill, dataset);
     if (bytes_ == 0) {
         dataset.storage.layout = Extent{source_, layout.address, 0};
@@ -186,52 +212,58 @@ void DatasetReader::compact(const DataLayout& layout, Dataset& dataset) {
     dataset.stored_bytes = size;
 }
 
-void DatasetReader::chunked(const ObjectHeader& header, const DataLayout& layout, std::vector<std::byte> fill,
-                            Dataset& dataset) {
+std::uint64_t DatasetReader::chunk_bytes(const DataLayout& layout) const {
+    std::uint64_t bytes = element_size_;
+    for (std::size_t axis = 0; axis + 1 < layout.chunk.size(); ++axis) {
+        const auto next = checked_multiply(bytes, layout.chunk[axis]);
+        if (!next || *next > metadata_.limits().chunk_bytes) {
+            exceeds("bytes of a chunk", next.value_or(UINT64_MAX), metadata_.limits().chunk_bytes);
+        }
+        bytes = *next;
+    }
+    return bytes;
+}
+
+Pipeline DatasetReader::filters(const ObjectHeader& header) {
+    const HeaderMessage* message = header.find(Message::filters);
+    if (message == nullptr) return {};
+    Cursor cursor = shared_.body(header, *message, "a filter pipeline");
+    Pipeline pipeline = parse_pipeline(cursor);
+    if (pipeline.filters.size() > metadata_.limits().filters) {
+        exceeds("filters of a dataset", pipeline.filters.size(), metadata_.limits().filters);
+    }
+    return pipeline;
+}
+
+void DatasetReader::chunked(const ObjectHeader& header, const DataLayout& layout, const Dataspace& space,
+                            std::vector<std::byte> fill, Dataset& dataset) {
     const auto damaged = [&](const char* what) {
         throw Error(ErrorCode::damaged, std::string("HDF5: ") + what).at(header.position());
     };
     const std::size_t rank = dataset.shape.rank();
-    if (rank == 0 || layout.chunk.size() != rank + 1) damaged("chunks have another number of dimensions than their dataset");
-    if (layout.chunk.back() != element_size_) damaged("chunks have elements of another size than their dataset");
+    if (rank == 0 || layout.chunk.size() != rank + 1)
+        damaged("chunks have another number of dimensions than their dataset");
+    if (layout.chunk.back() != element_size_)
+        damaged("chunks have elements of another size than their dataset");
     ChunkedData data;
-    data.chunk_bytes = element_size_;
-    for (std::size_t axis = 0; axis < rank; ++axis) {
-        const auto next = checked_multiply(data.chunk_bytes, layout.chunk[axis]);
-        if (!next || *next > metadata_.limits().chunk_bytes) {
-            exceeds("bytes of a chunk", next.value_or(UINT64_MAX), metadata_.limits().chunk_bytes);
-        }
-        data.chunk_bytes = *next;
-    }
-    Pipeline pipeline;
-    if (const HeaderMessage* message = header.find(Message::filters)) {
-        Cursor cursor = header.cursor(*message, "a filter pipeline");
-        if (message->shared()) cursor.unsupported("lies in the heap of shared messages");
-        pipeline = parse_pipeline(cursor);
-    }
-    if (pipeline.filters.size() > metadata_.limits().filters) {
-        exceeds("filters of a dataset", pipeline.filters.size(), metadata_.limits().filters);
-    }
+    data.layout = &layout;
+    data.chunk_bytes = chunk_bytes(layout);
+    Pipeline pipeline = filters(header);
     auto stored = std::make_shared<ChunkedLayout>();
     stored->source = source_;
     stored->chunk_shape = Shape(std::span(layout.chunk).first(rank));
     stored->fill = std::move(fill);
     if (elements_ != 0) {
-        data.address = layout.address;
         data.shape = dataset.shape;
+        data.max = space.max;
         data.chunk = stored->chunk_shape;
         data.filter_count = pipeline.filters.size();
-        if (layout.index != DataLayout::Index::btree1) {
-            throw Error(ErrorCode::unsupported, "HDF5: this kind of chunk index (file made with libver='latest') is not "
-                                                "supported")
-                .at(header.position())
-                .hint("rewrite the file with h5py and libver='earliest', or with h5repack --high=V18");
-        }
-        stored->chunks = read_chunk_btree(metadata_, data);
+        stored->chunks = read_chunks(metadata_, data);
     }
-    check_filters(pipeline, stored->chunks);
+    check_filters(pipeline, stored->chunks, header.position());
     stored->filters = std::move(pipeline.filters);
-    for (const Chunk& chunk : stored->chunks) dataset.stored_bytes += chunk.length;
+    for (const Chunk& chunk : stored->chunks)
+        dataset.stored_bytes += chunk.length;
     dataset.storage.layout = std::move(stored);
 }
 
@@ -240,7 +272,7 @@ void DatasetReader::check_expansion(const Dataset& dataset) const {
     if (bytes_ <= limits.expansion_floor) return;
     // Chunks may overlap in a hostile file; no more than the file itself is really there.
     const std::uint64_t stored = std::min(dataset.stored_bytes, metadata_.file_size());
-    const auto most = checked_multiply(stored, limits.expansion_ratio);
+    const auto most = checked_multiply(stored, limits.expansion_ratio * filter_gain(dataset));
     if (most && bytes_ > *most) {
         exceeds("bytes of a tensor of which only " + human_size(stored) + " are stored", bytes_,
                 std::max(*most, limits.expansion_floor));
@@ -249,9 +281,38 @@ void DatasetReader::check_expansion(const Dataset& dataset) const {
 
 void DatasetReader::refuse_external(const ObjectHeader& header, const HeaderMessage& message) {
     Cursor cursor = header.cursor(message, "an external file list");
-    throw Error(ErrorCode::external_reference, "HDF5: the data of a dataset lie in other files")
-        .at(cursor.position())
+    const std::uint64_t position = cursor.position();
+    if (const int version = cursor.u8(); version != 1)
+        cursor.unsupported("has version " + std::to_string(version));
+    cursor.skip(5);
+    const std::size_t count = cursor.u16();
+    LocalHeap names(metadata_);
+    names.load(metadata_.defined_address(cursor));
+    std::string first;
+    if (count != 0) first = names.text(metadata_.length(cursor), cursor);
+    throw Error(ErrorCode::external_reference, "HDF5: the data of a dataset lie in " + std::to_string(count) +
+                                                   " other file(s), the first is '" + escape(first) + "'")
+        .at(position)
         .hint("copy the dataset into the file: h5repack -l DATASET:CONTI, or read and write it with h5py");
+}
+
+void DatasetReader::refuse_virtual(const ObjectHeader& header, const DataLayout& layout) {
+    std::string first = "no dataset";
+    if (layout.address != format::undefined) {
+        Cursor cursor(heap_.object(layout.address, layout.heap_index), layout.address,
+                      "a virtual dataset's sources");
+        // Version 0 lists names and selections; later ones may share names, so only the kind of data is told.
+        if (cursor.u8() == 0 && metadata_.length(cursor) != 0) {
+            const std::string file(cursor.text());
+            first = "'" + escape(file) + ":" + escape(cursor.text()) + "'";
+        } else {
+            first = "other datasets";
+        }
+    }
+    throw Error(ErrorCode::external_reference,
+                "HDF5: a virtual dataset takes its data from elsewhere: " + first)
+        .at(header.position())
+        .hint("store the values themselves: read the dataset with h5py and write it as an ordinary one");
 }
 
 }  // namespace ballast::hdf5

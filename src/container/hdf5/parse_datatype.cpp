@@ -16,17 +16,17 @@ using format::TypeClass;
 constexpr int deepest = 32;
 constexpr std::uint32_t widest_integer = 16;
 
-/// How the bits of a floating-point type lie. Offset 0, full precision and an implied leading one are required too.
+/// How the bits of a floating-point type lie. Offset 0, full precision and an implied leading one are
+/// required too.
 struct FloatLayout {
     std::uint8_t size, sign, exponent_at, exponent_bits, mantissa_at, mantissa_bits;
     std::uint32_t bias;
     DType dtype;
 };
 constexpr FloatLayout float_layouts[] = {
-    {2, 15, 10, 5, 0, 10, 15, DType::float16},
-    {2, 15, 7, 8, 0, 7, 127, DType::bfloat16},
-    {4, 31, 23, 8, 0, 23, 127, DType::float32},
-    {8, 63, 52, 11, 0, 52, 1023, DType::float64},
+    {1, 7, 3, 4, 0, 3, 7, DType::float8_e4m3fn}, {1, 7, 2, 5, 0, 2, 15, DType::float8_e5m2},
+    {2, 15, 10, 5, 0, 10, 15, DType::float16},   {2, 15, 7, 8, 0, 7, 127, DType::bfloat16},
+    {4, 31, 23, 8, 0, 23, 127, DType::float32},  {8, 63, 52, 11, 0, 52, 1023, DType::float64},
 };
 
 struct IntegerType {
@@ -57,6 +57,7 @@ private:
     void enumeration(Datatype& type, Prefix prefix, int depth);
     void vlen(Datatype& type, Prefix prefix, int depth);
     void array(Datatype& type, Prefix prefix, int depth);
+    void complex(Datatype& type, Prefix prefix, int depth);
     std::string_view padded_name(unsigned version);
 
     const Metadata& metadata_;
@@ -83,8 +84,8 @@ void TypeParser::fixed(Datatype& type, Prefix prefix, bool bitfield) {
         if (row.size == type.size) set_dtype(type, is_signed ? row.is_signed : row.is_unsigned);
     }
     if (type.dtype == DType::opaque8 || offset != 0 || precision != 8 * type.size) {
-        type.name = (is_signed ? "int" : "uint") + std::to_string(precision) + " in " + std::to_string(type.size) +
-                    (type.size == 1 ? " byte" : " bytes");
+        type.name = (is_signed ? "int" : "uint") + std::to_string(precision) + " in " +
+                    std::to_string(type.size) + (type.size == 1 ? " byte" : " bytes");
         type.problem = "integers of " + std::to_string(precision) + " bits are not supported";
     }
 }
@@ -97,12 +98,13 @@ void TypeParser::floating(Datatype& type, Prefix prefix) {
     const unsigned exponent_at = cursor_.u8(), exponent_bits = cursor_.u8();
     const unsigned mantissa_at = cursor_.u8(), mantissa_bits = cursor_.u8();
     const std::uint32_t bias = cursor_.u32();
-    if (precision == 0 || std::uint64_t{offset} + precision > 8ull * type.size) cursor_.fail("has more bits than bytes");
+    if (precision == 0 || std::uint64_t{offset} + precision > 8ull * type.size)
+        cursor_.fail("has more bits than bytes");
     if (!high_order && offset == 0 && normalisation == 2) {
         for (const FloatLayout& row : float_layouts) {
             if (row.size == type.size && precision == 8u * row.size && row.sign == sign &&
-                row.exponent_at == exponent_at && row.exponent_bits == exponent_bits && row.mantissa_at == mantissa_at &&
-                row.mantissa_bits == mantissa_bits && row.bias == bias) {
+                row.exponent_at == exponent_at && row.exponent_bits == exponent_bits &&
+                row.mantissa_at == mantissa_at && row.mantissa_bits == mantissa_bits && row.bias == bias) {
                 return set_dtype(type, row.dtype);
             }
         }
@@ -134,13 +136,15 @@ std::string_view TypeParser::padded_name(unsigned version) {
 
 void TypeParser::compound(Datatype& type, Prefix prefix, int depth) {
     const std::size_t count = prefix.bits & 0xffff;
-    if (count == 0 || count > format::most_members) cursor_.fail("is a compound of 0 or more than 4096 members");
+    if (count == 0 || count > format::most_members)
+        cursor_.fail("is a compound of 0 or more than 4096 members");
     type.name = "compound";
     type.problem = "compound data is no tensor type";
     std::size_t offset_width = 4;
     if (prefix.version >= 3) {
         offset_width = 1;
-        for (std::uint32_t rest = type.size >> 8; rest != 0; rest >>= 8) ++offset_width;
+        for (std::uint32_t rest = type.size >> 8; rest != 0; rest >>= 8)
+            ++offset_width;
     }
     // h5py's complex: r, i of one floating type.
     bool complex = count == 2;
@@ -154,7 +158,8 @@ void TypeParser::compound(Datatype& type, Prefix prefix, int depth) {
             cursor_.skip(27);
         }
         const Datatype member = parse(depth + 1);
-        if (!fits(offset, member.size, type.size)) cursor_.fail("has a member that sticks out of its compound");
+        if (!fits(offset, member.size, type.size))
+            cursor_.fail("has a member that sticks out of its compound");
         complex = complex && rank == 0 && name == (i == 0 ? "r" : "i") && member.problem.empty() &&
                   offset == i * member.size && 2ull * member.size == type.size &&
                   (i == 0 || (member.dtype == part && member.big_endian == type.big_endian));
@@ -172,7 +177,8 @@ void TypeParser::compound(Datatype& type, Prefix prefix, int depth) {
 void TypeParser::enumeration(Datatype& type, Prefix prefix, int depth) {
     const std::size_t count = prefix.bits & 0xffff;
     const Datatype base = parse(depth + 1);
-    if (base.type_class != TypeClass::fixed || base.size != type.size) cursor_.fail("is an enum over no integer");
+    if (base.type_class != TypeClass::fixed || base.size != type.size)
+        cursor_.fail("is an enum over no integer");
     bool names_fit = count == 2;
     for (std::size_t i = 0; i < count; ++i) {
         const std::string_view name = padded_name(prefix.version);
@@ -226,6 +232,21 @@ void TypeParser::array(Datatype& type, Prefix prefix, int depth) {
     type.problem = "elements that are arrays are no tensor type";
 }
 
+/// HDF5 2 has complex numbers of its own; h5py goes on using compounds.
+void TypeParser::complex(Datatype& type, Prefix prefix, int depth) {
+    constexpr unsigned same_types = 1;
+    if (prefix.version < 5 || (prefix.bits & same_types) == 0)
+        cursor_.unsupported("is a complex number of unknown parts");
+    const Datatype part = parse(depth + 1);
+    if (2ull * part.size != type.size) cursor_.fail("is a complex number of another size than its parts");
+    type.big_endian = part.big_endian;
+    if (part.dtype == DType::float32 || part.dtype == DType::float64) {
+        return set_dtype(type, part.dtype == DType::float32 ? DType::complex64 : DType::complex128);
+    }
+    type.name = "complex(" + part.name + ")";
+    type.problem = "complex numbers of " + part.name + " are not supported";
+}
+
 Datatype TypeParser::parse(int depth) {
     if (depth > deepest) cursor_.fail("is nested deeper than 32 levels");
     const unsigned first = cursor_.u8();
@@ -233,15 +254,22 @@ Datatype TypeParser::parse(int depth) {
     Datatype type;
     type.size = cursor_.u32();
     type.type_class = static_cast<TypeClass>(first & 0xf);
-    if (prefix.version == 0 || prefix.version > 4 || (first & 0xf) > static_cast<unsigned>(TypeClass::array)) {
+    if (prefix.version == 0 || prefix.version > 5 ||
+        (first & 0xf) > static_cast<unsigned>(TypeClass::complex)) {
         cursor_.unsupported("has version " + std::to_string(prefix.version) + " and class " +
                             std::to_string(first & 0xf) + ", which are not known together");
     }
     if (type.size == 0) cursor_.fail("has elements of no size");
     switch (type.type_class) {
-        case TypeClass::fixed: fixed(type, prefix, false); break;
-        case TypeClass::bitfield: fixed(type, prefix, true); break;
-        case TypeClass::floating: floating(type, prefix); break;
+        case TypeClass::fixed:
+            fixed(type, prefix, false);
+            break;
+        case TypeClass::bitfield:
+            fixed(type, prefix, true);
+            break;
+        case TypeClass::floating:
+            floating(type, prefix);
+            break;
         case TypeClass::time:
             cursor_.skip(2);
             type.name = "time";
@@ -254,15 +282,28 @@ Datatype TypeParser::parse(int depth) {
             type.name = "string[" + std::to_string(type.size) + "]";
             type.problem = "text is no tensor type";
             break;
-        case TypeClass::opaque: opaque(type, prefix); break;
-        case TypeClass::compound: compound(type, prefix, depth); break;
+        case TypeClass::opaque:
+            opaque(type, prefix);
+            break;
+        case TypeClass::compound:
+            compound(type, prefix, depth);
+            break;
         case TypeClass::reference:
             type.name = "reference";
             type.problem = "references are no tensor type";
             break;
-        case TypeClass::enumeration: enumeration(type, prefix, depth); break;
-        case TypeClass::vlen: vlen(type, prefix, depth); break;
-        case TypeClass::array: array(type, prefix, depth); break;
+        case TypeClass::enumeration:
+            enumeration(type, prefix, depth);
+            break;
+        case TypeClass::vlen:
+            vlen(type, prefix, depth);
+            break;
+        case TypeClass::array:
+            array(type, prefix, depth);
+            break;
+        case TypeClass::complex:
+            complex(type, prefix, depth);
+            break;
     }
     return type;
 }

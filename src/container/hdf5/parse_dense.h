@@ -12,10 +12,13 @@
 
 namespace ballast::hdf5 {
 
-/// Receives the bytes of one message (valid during the call), where they lie in the file, and the message's flags.
-using DenseVisitor = std::function<void(std::span<const std::byte>, std::uint64_t position, std::uint8_t flags)>;
+/// Receives the bytes of one message (valid during the call), where they lie in the file, and the message's
+/// flags. Where the flags say shared, the bytes are an ID in the heap of shared messages.
+using DenseVisitor =
+    std::function<void(std::span<const std::byte>, std::uint64_t position, std::uint8_t flags)>;
 
-/// Visits each message that the B-tree lists (link_name or attribute_name), in its order: by hash of the name.
+/// Visits each message that the B-tree lists (link_name or attribute_name), in its order: by hash of the
+/// name.
 void for_each_dense(Metadata& metadata, std::uint64_t heap, std::uint64_t tree, format::Tree2Type type,
                     const DenseVisitor& visit);
 

@@ -17,16 +17,20 @@ constexpr std::string_view header_name = "a fractal heap", direct_name = "a frac
                            indirect_name = "a fractal heap's indirect block", id_name = "a fractal heap ID";
 constexpr unsigned widest_table = 1u << 12;
 
-std::uint64_t log2(std::uint64_t value) { return static_cast<std::uint64_t>(std::bit_width(value)) - 1; }
+std::uint64_t log2(std::uint64_t value) {
+    return static_cast<std::uint64_t>(std::bit_width(value)) - 1;
+}
 
 }  // namespace
 
-FractalHeap::FractalHeap(Metadata& metadata, std::uint64_t position) : metadata_(metadata), position_(position) {
+FractalHeap::FractalHeap(Metadata& metadata, std::uint64_t position)
+    : metadata_(metadata), position_(position) {
     const std::size_t o = metadata.geometry.offset_size, l = metadata.geometry.length_size;
     const auto bytes = metadata.read(position, 26 + 12 * l + 3 * o, buffer_, header_name);
     Cursor cursor(bytes, position, header_name);
     cursor.expect(format::fractal_heap);
-    if (const int version = cursor.u8(); version != 0) cursor.unsupported("has version " + std::to_string(version));
+    if (const int version = cursor.u8(); version != 0)
+        cursor.unsupported("has version " + std::to_string(version));
     id_length_ = cursor.u16();
     if (cursor.u16() != 0) cursor.unsupported("is stored with filters");
     verify_checksum(bytes, position, header_name);
@@ -34,9 +38,9 @@ FractalHeap::FractalHeap(Metadata& metadata, std::uint64_t position) : metadata_
     largest_managed_ = cursor.u32();
     cursor.skip(l);  // next huge ID
     huge_tree_ = metadata.address(cursor);
-    cursor.skip(l);          // free space
-    cursor.skip(o);          // its manager
-    cursor.skip(8 * l);      // statistics
+    cursor.skip(l);      // free space
+    cursor.skip(o);      // its manager
+    cursor.skip(8 * l);  // statistics
     width_ = cursor.u16();
     start_size_ = metadata.length(cursor);
     largest_direct_ = metadata.length(cursor);
@@ -44,14 +48,15 @@ FractalHeap::FractalHeap(Metadata& metadata, std::uint64_t position) : metadata_
     cursor.skip(2);  // rows to begin with
     root_ = metadata.address(cursor);
     root_rows_ = cursor.u16();
-    if (!std::has_single_bit(width_) || !std::has_single_bit(start_size_) || !std::has_single_bit(largest_direct_) ||
-        width_ > widest_table || largest_direct_ > 1ull << 32 || start_size_ > largest_direct_) {
+    if (!std::has_single_bit(width_) || !std::has_single_bit(start_size_) ||
+        !std::has_single_bit(largest_direct_) || width_ > widest_table || largest_direct_ > 1ull << 32 ||
+        start_size_ > largest_direct_) {
         cursor.fail("has impossible block sizes");
     }
     if (bits == 0 || bits > 64 || root_rows_ > 64) cursor.fail("has an impossible size");
     offset_width_ = static_cast<std::size_t>(bits + 7) / 8;
-    length_width_ = static_cast<std::size_t>(std::min<std::uint64_t>((log2(largest_direct_) + 7) / 8,
-                                                                     (log2(std::max<std::uint64_t>(1, largest_managed_)) + 8) / 8));
+    length_width_ = static_cast<std::size_t>(std::min<std::uint64_t>(
+        (log2(largest_direct_) + 7) / 8, (log2(std::max<std::uint64_t>(1, largest_managed_)) + 8) / 8));
     direct_rows_ = log2(largest_direct_) - log2(start_size_) + 2;
     if (id_length_ < 2 || id_length_ > 64) cursor.fail("has IDs of an impossible length");
 }
@@ -71,7 +76,9 @@ FractalHeap::Found FractalHeap::object(std::span<const std::byte> id, std::uint6
             place = managed(offset, cursor.number(length_width_));
             break;
         }
-        case 1: place = huge(cursor); break;
+        case 1:
+            place = huge(cursor);
+            break;
         case 2: {
             std::size_t length = first & 15;
             if (id_length_ > 17) length = length << 8 | cursor.u8();
@@ -80,14 +87,17 @@ FractalHeap::Found FractalHeap::object(std::span<const std::byte> id, std::uint6
             buffer_.assign(bytes.begin(), bytes.end());
             return {buffer_, at};
         }
-        default: cursor.fail("has an unknown type");
+        default:
+            cursor.fail("has an unknown type");
     }
     if (place.length > metadata_.limits().attribute_bytes) {
-        throw Error(ErrorCode::limit_exceeded, "HDF5: an object of a fractal heap is larger than the limit of " +
-                                                   std::to_string(metadata_.limits().attribute_bytes) + " bytes")
+        throw Error(ErrorCode::limit_exceeded,
+                    "HDF5: an object of a fractal heap is larger than the limit of " +
+                        std::to_string(metadata_.limits().attribute_bytes) + " bytes")
             .at(place.position);
     }
-    return {metadata_.read(place.position, place.length, buffer_, "an object of a fractal heap"), place.position};
+    return {metadata_.read(place.position, place.length, buffer_, "an object of a fractal heap"),
+            place.position};
 }
 
 FractalHeap::Place FractalHeap::managed(std::uint64_t offset, std::uint64_t length) {
@@ -99,7 +109,8 @@ FractalHeap::Place FractalHeap::managed(std::uint64_t offset, std::uint64_t leng
     if (root_rows_ == 0) return in_direct_block(root_, start_size_, 0, offset, length);
     std::uint64_t block = root_, base = 0, rows = root_rows_;
     while (true) {
-        // Row 0 and 1 have blocks of the starting size; each later row has blocks twice as large as the one before.
+        // Row 0 and 1 have blocks of the starting size; each later row has blocks twice as large as the one
+        // before.
         const std::uint64_t relative = offset - base;
         const std::uint64_t unit = start_size_ * width_;
         const std::uint64_t row = relative < unit ? 0 : log2(relative / unit) + 1;
@@ -131,7 +142,8 @@ void FractalHeap::check_direct_block(std::uint64_t block, std::uint64_t size, st
     const auto bytes = metadata_.read(block, size, block_, direct_name);
     Cursor cursor(bytes, block, direct_name);
     cursor.expect(format::fractal_direct);
-    if (const int version = cursor.u8(); version != 0) cursor.unsupported("has version " + std::to_string(version));
+    if (const int version = cursor.u8(); version != 0)
+        cursor.unsupported("has version " + std::to_string(version));
     if (metadata_.address(cursor) != position_) cursor.fail("belongs to another heap");
     if (cursor.number(offset_width_) != base) cursor.fail("lies at another place than it says");
     if (!checksummed_) return;
@@ -140,7 +152,8 @@ void FractalHeap::check_direct_block(std::uint64_t block, std::uint64_t size, st
     const std::uint32_t stored = cursor.u32();
     std::fill_n(block_.begin() + static_cast<std::ptrdiff_t>(at), 4, std::byte{0});
     if (lookup3(std::span(block_).first(static_cast<std::size_t>(size))) != stored) {
-        throw Error(ErrorCode::checksum_mismatch, "HDF5: the checksum of a fractal heap's direct block does not fit it")
+        throw Error(ErrorCode::checksum_mismatch,
+                    "HDF5: the checksum of a fractal heap's direct block does not fit it")
             .at(block);
     }
 }
@@ -160,13 +173,15 @@ const FractalHeap::IndirectBlock& FractalHeap::indirect_block(std::uint64_t posi
     Cursor cursor(bytes, position, indirect_name);
     cursor.expect(format::fractal_indirect);
     verify_checksum(bytes, position, indirect_name);
-    if (const int version = cursor.u8(); version != 0) cursor.unsupported("has version " + std::to_string(version));
+    if (const int version = cursor.u8(); version != 0)
+        cursor.unsupported("has version " + std::to_string(version));
     if (metadata_.address(cursor) != position_) cursor.fail("belongs to another heap");
     if (cursor.number(offset_width_) != base) cursor.fail("lies at another place than it says");
     IndirectBlock block;
     metadata_.charge(rows * width_ * sizeof(std::uint64_t));
     block.children.reserve(static_cast<std::size_t>(rows * width_));
-    for (std::uint64_t i = 0; i < rows * width_; ++i) block.children.push_back(metadata_.address(cursor));
+    for (std::uint64_t i = 0; i < rows * width_; ++i)
+        block.children.push_back(metadata_.address(cursor));
     return indirect_.emplace(position, std::move(block)).first->second;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fractal heaps, which hold the messages of dense storage. Blocks are found and checked when an object asks for them.
+// Fractal heaps, which hold the messages of dense storage. Blocks are found and checked when an object asks
+// for them.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +46,8 @@ private:
     std::uint64_t position_;
     std::size_t id_length_ = 0, offset_width_ = 0, length_width_ = 0;
     bool checksummed_ = false;
-    std::uint64_t largest_managed_ = 0, width_ = 0, start_size_ = 0, largest_direct_ = 0, root_ = format::undefined;
+    std::uint64_t largest_managed_ = 0, width_ = 0, start_size_ = 0, largest_direct_ = 0,
+                  root_ = format::undefined;
     std::uint64_t huge_tree_ = format::undefined;
     std::uint64_t root_rows_ = 0, direct_rows_ = 0;
     PositionSet checked_;  ///< direct blocks seen to be sound

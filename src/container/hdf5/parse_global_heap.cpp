@@ -24,7 +24,8 @@ GlobalHeap::Collection GlobalHeap::load(std::uint64_t position) {
     metadata_.read(position, prefix, name);
     Cursor head(prefix, position, name);
     head.expect(format::global_heap);
-    if (const int version = head.u8(); version != 1) head.unsupported("has version " + std::to_string(version));
+    if (const int version = head.u8(); version != 1)
+        head.unsupported("has version " + std::to_string(version));
     head.skip(3);
     const std::uint64_t size = metadata_.length(head);
     if (size < prefix_size || size % 8 != 0) head.fail("has an impossible size");
@@ -41,7 +42,8 @@ GlobalHeap::Collection GlobalHeap::load(std::uint64_t position) {
         if (index == 0) break;  // free space, always last
         cursor.skip(object_size - 8 - width);
         if (length > cursor.remaining()) cursor.fail("holds an object that sticks out of it");
-        found.entries.push_back({index, static_cast<std::uint32_t>(cursor.consumed()), static_cast<std::uint32_t>(length)});
+        found.entries.push_back(
+            {index, static_cast<std::uint32_t>(cursor.consumed()), static_cast<std::uint32_t>(length)});
         cursor.skip(std::min<std::uint64_t>(align_up(length, 8), cursor.remaining()));
     }
     const auto by_index = [](const Entry& a, const Entry& b) { return a.index < b.index; };
@@ -68,10 +70,12 @@ const GlobalHeap::Collection& GlobalHeap::collection(std::uint64_t position) {
 
 std::span<const std::byte> GlobalHeap::object(std::uint64_t position, std::uint32_t index) {
     const Collection& held = collection(position);
-    const auto entry = std::lower_bound(held.entries.begin(), held.entries.end(), index,
-                                        [](const Entry& e, std::uint32_t wanted) { return e.index < wanted; });
+    const auto entry =
+        std::lower_bound(held.entries.begin(), held.entries.end(), index,
+                         [](const Entry& e, std::uint32_t wanted) { return e.index < wanted; });
     if (entry == held.entries.end() || entry->index != index) {
-        throw Error(ErrorCode::damaged, "HDF5: a global heap collection lacks object " + std::to_string(index))
+        throw Error(ErrorCode::damaged,
+                    "HDF5: a global heap collection lacks object " + std::to_string(index))
             .at(position);
     }
     return std::span(held.bytes).subspan(entry->offset, entry->size);
@@ -87,7 +91,8 @@ VlenReference parse_vlen_reference(const Metadata& metadata, Cursor& cursor) {
     reference.collection = metadata.address(cursor);
     reference.index = cursor.u32();
     // Never written elements: address 0 is the superblock's, so it means none.
-    if (reference.collection == format::undefined || reference.collection == metadata.geometry.base) reference.count = 0;
+    if (reference.collection == format::undefined || reference.collection == metadata.geometry.base)
+        reference.count = 0;
     return reference;
 }
 

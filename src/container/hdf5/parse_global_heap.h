@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Global heap collections, which hold variable-length strings. Parsed collections are kept, up to a number of bytes.
+// Global heap collections, which hold variable-length strings. Parsed collections are kept, up to a number of
+// bytes.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@ class GlobalHeap {
 public:
     explicit GlobalHeap(Metadata& metadata) : metadata_(metadata) {}
 
-    /// The bytes of object `index` in the collection at `position`; valid until the next call. Errors: damaged.
+    /// The bytes of object `index` in the collection at `position`; valid until the next call. Errors:
+    /// damaged.
     std::span<const std::byte> object(std::uint64_t position, std::uint32_t index);
 
 private:

@@ -17,9 +17,10 @@ constexpr std::string_view name = "an object header", continuation = "an object 
 constexpr std::uint64_t largest_header = 64ull << 20;
 constexpr std::size_t most_messages = 65535;
 
-constexpr Message single[] = {Message::dataspace, Message::link_info, Message::datatype, Message::old_fill,
-                              Message::fill,      Message::layout,    Message::filters,  Message::external_files,
-                              Message::symbol_table, Message::attribute_info};
+constexpr Message single[] = {Message::dataspace,     Message::link_info,      Message::datatype,
+                              Message::old_fill,      Message::fill,           Message::layout,
+                              Message::filters,       Message::external_files, Message::symbol_table,
+                              Message::attribute_info};
 
 constexpr bool is_single(std::uint16_t type) {
     return std::find(std::begin(single), std::end(single), static_cast<Message>(type)) != std::end(single);
@@ -64,15 +65,16 @@ std::span<const std::byte> ObjectHeader::load(Metadata& metadata, Block block) {
 
 void ObjectHeader::add(Metadata& metadata, const HeaderMessage& message) {
     if (messages_.size() == most_messages) {
-        throw Error(ErrorCode::damaged, "HDF5: an object header holds more than 65535 messages").at(message.position);
+        throw Error(ErrorCode::damaged, "HDF5: an object header holds more than 65535 messages")
+            .at(message.position);
     }
     const auto index = static_cast<std::uint16_t>(messages_.size());
     if (message.type < first_.size()) {
         if (first_[message.type] == none) {
             first_[message.type] = index;
         } else if (is_single(message.type)) {
-            throw Error(ErrorCode::damaged, "HDF5: an object header holds message " + std::to_string(message.type) +
-                                                " twice, which may occur once")
+            throw Error(ErrorCode::damaged, "HDF5: an object header holds message " +
+                                                std::to_string(message.type) + " twice, which may occur once")
                 .at(message.position);
         }
     }
@@ -96,7 +98,8 @@ void ObjectHeader::read_v1(Metadata& metadata) {
     cursor.skip(4);  // reference count
     const std::uint64_t length = cursor.u32();
     messages_v1(metadata, {position_ + format::header_v1_prefix, length}, count);
-    for (std::size_t i = 0; i < pending_.size(); ++i) messages_v1(metadata, pending_[i], count);
+    for (std::size_t i = 0; i < pending_.size(); ++i)
+        messages_v1(metadata, pending_[i], count);
 }
 
 void ObjectHeader::messages_v1(Metadata& metadata, Block block, std::size_t most) {
@@ -118,14 +121,16 @@ void ObjectHeader::messages_v1(Metadata& metadata, Block block, std::size_t most
 }
 
 void ObjectHeader::read_v2(Metadata& metadata) {
-    // The prefix is at most 4 + 1 + 1 + 16 + 4 + 8 bytes; the first block follows it, then the checksum of both.
+    // The prefix is at most 4 + 1 + 1 + 16 + 4 + 8 bytes; the first block follows it, then the checksum of
+    // both.
     std::array<std::byte, 34> prefix{};
     const std::uint64_t available = std::min<std::uint64_t>(prefix.size(), metadata.file_size() - position_);
     const auto head = std::span(prefix).first(static_cast<std::size_t>(available));
     metadata.read(position_, head, name);
     Cursor cursor(head, position_, name);
     cursor.expect(format::header_v2);
-    if (const int version = cursor.u8(); version != 2) cursor.unsupported("has version " + std::to_string(version));
+    if (const int version = cursor.u8(); version != 2)
+        cursor.unsupported("has version " + std::to_string(version));
     const unsigned flags = cursor.u8();
     if ((flags & 0xc0) != 0) cursor.unsupported("has unknown flags");
     if ((flags & 0x20) != 0) cursor.skip(16);  // times
@@ -169,8 +174,11 @@ void ObjectHeader::messages_v2(Metadata& metadata, Block block, std::size_t pref
 
 void ObjectHeader::check_known() const {
     for (const HeaderMessage& message : messages_) {
-        if (message.type < format::message_count || (message.flags & format::message_flag::fail_if_unknown) == 0) continue;
-        throw Error(ErrorCode::unsupported, "HDF5: an object header holds message " + std::to_string(message.type) +
+        if (message.type < format::message_count ||
+            (message.flags & format::message_flag::fail_if_unknown) == 0)
+            continue;
+        throw Error(ErrorCode::unsupported, "HDF5: an object header holds message " +
+                                                std::to_string(message.type) +
                                                 ", which is unknown and must not be ignored")
             .at(message.position);
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Object headers, versions 1 and 2, with their continuations: the list of messages of one object.
 //
-// An ObjectHeader keeps its buffers when it reads the next object, so walking many objects takes no memory each.
+// An ObjectHeader keeps its buffers when it reads the next object, so walking many objects takes no memory
+// each.
 #pragma once
 
 #include <array>

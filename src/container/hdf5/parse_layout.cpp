@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decoding of data layout messages, versions 1 to 4.
+// Decoding of data layout messages, versions 1 to 5.
 #include "container/hdf5/parse_layout.h"
 
 #include <string>
@@ -19,7 +19,8 @@ LayoutClass layout_class(Cursor& cursor) {
 }
 
 void read_chunk_dimensions(Cursor& cursor, std::size_t count, std::size_t width, DataLayout& layout) {
-    if (count < 2 || count > Shape::max_rank + 1) cursor.fail("gives chunks an impossible number of dimensions");
+    if (count < 2 || count > Shape::max_rank + 1)
+        cursor.fail("gives chunks an impossible number of dimensions");
     layout.chunk.resize(count);
     for (auto& dim : layout.chunk) {
         dim = cursor.number(width);
@@ -32,7 +33,8 @@ void read_old(const Metadata& metadata, Cursor& cursor, DataLayout& layout) {
     layout.layout_class = layout_class(cursor);
     cursor.skip(5);
     if (layout.layout_class != LayoutClass::compact) layout.address = metadata.address(cursor);
-    if (layout.layout_class == LayoutClass::chunked) return read_chunk_dimensions(cursor, dimensions, 4, layout);
+    if (layout.layout_class == LayoutClass::chunked)
+        return read_chunk_dimensions(cursor, dimensions, 4, layout);
     cursor.skip(4 * dimensions);  // the dataset's own shape
     if (layout.layout_class != LayoutClass::compact) return;
     const std::uint32_t size = cursor.u32();
@@ -40,8 +42,8 @@ void read_old(const Metadata& metadata, Cursor& cursor, DataLayout& layout) {
     layout.inline_bytes = cursor.take(size);
 }
 
-void read_index_kind(Cursor& cursor, DataLayout& layout) {
-    using Index = DataLayout::Index;
+void read_index(const Metadata& metadata, Cursor& cursor, DataLayout& layout) {
+    using format::ChunkIndex;
     const unsigned flags = cursor.u8();
     const std::size_t dimensions = cursor.u8(), width = cursor.u8();
     if (width == 0 || width > 8) cursor.fail("stores chunk dimensions in an impossible number of bytes");
@@ -49,7 +51,29 @@ void read_index_kind(Cursor& cursor, DataLayout& layout) {
     read_chunk_dimensions(cursor, dimensions, width, layout);
     const unsigned kind = cursor.u8();
     if (kind < 1 || kind > 5) cursor.unsupported("has chunk index type " + std::to_string(kind));
-    layout.index = static_cast<Index>(kind);
+    layout.index = static_cast<ChunkIndex>(kind);
+    layout.plain_edges = (flags & 1) != 0;
+    switch (layout.index) {
+        case ChunkIndex::single:
+            if ((flags & 2) != 0) {
+                const std::uint64_t length = metadata.length(cursor);
+                layout.single = {length, cursor.u32()};
+            }
+            break;
+        // What follows says how the index is built; its own header says it again and counts.
+        case ChunkIndex::fixed_array:
+            cursor.skip(1);
+            break;
+        case ChunkIndex::extensible_array:
+            cursor.skip(5);
+            break;
+        case ChunkIndex::btree2:
+            cursor.skip(6);
+            break;
+        default:
+            break;
+    }
+    layout.address = metadata.address(cursor);
 }
 
 }  // namespace
@@ -61,7 +85,8 @@ DataLayout parse_layout(const Metadata& metadata, Cursor& cursor) {
         read_old(metadata, cursor, layout);
         return layout;
     }
-    if (version != 3 && version != 4) cursor.unsupported("has version " + std::to_string(version));
+    if (version < 3 || version > 5) cursor.unsupported("has version " + std::to_string(version));
+    layout.wide_sizes = version == 5;
     layout.layout_class = layout_class(cursor);
     switch (layout.layout_class) {
         case LayoutClass::compact: {
@@ -75,15 +100,18 @@ DataLayout parse_layout(const Metadata& metadata, Cursor& cursor) {
             layout.address = metadata.address(cursor);
             break;
         case LayoutClass::chunked:
-            if (version == 4) {
-                read_index_kind(cursor, layout);
+            if (version >= 4) {
+                read_index(metadata, cursor, layout);
             } else {
                 const std::size_t dimensions = cursor.u8();
                 layout.address = metadata.address(cursor);
                 read_chunk_dimensions(cursor, dimensions, 4, layout);
             }
             break;
-        case LayoutClass::virtual_dataset: break;
+        case LayoutClass::virtual_dataset:
+            layout.address = metadata.address(cursor);
+            layout.heap_index = cursor.u32();
+            break;
     }
     return layout;
 }

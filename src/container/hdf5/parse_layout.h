@@ -2,12 +2,13 @@
 // Data layout messages: where a dataset's bytes lie.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
-#include "ballast/index.h"
+#include "ballast/tensor.h"
 #include "container/hdf5/format.h"
 #include "container/hdf5/read_metadata.h"
 
@@ -19,23 +20,17 @@ struct DataLayout {
     std::uint64_t address = format::undefined;  ///< data, or the chunk index
     std::span<const std::byte> inline_bytes;    ///< compact data; lies in the header
     std::uint64_t inline_position = 0;
+    std::uint32_t heap_index =
+        0;  ///< of a virtual dataset's description, in the global heap collection at `address`
     /// Chunked: the chunk's dimensions, the element size last.
     std::vector<std::uint64_t> chunk;
-    enum class Index : std::uint8_t { btree1, single, implicit, fixed_array, extensible_array, btree2 };
-    Index index = Index::btree1;
+    format::ChunkIndex index = format::ChunkIndex::btree1;
+    bool wide_sizes = false;   ///< version 5: indexes store the sizes of chunks in 8 bytes
+    bool plain_edges = false;  ///< chunks that reach beyond the shape are stored without filters
+    /// The only chunk's size and filter mask, where its message gives them.
+    std::optional<std::pair<std::uint64_t, std::uint32_t>> single;
 };
 
 DataLayout parse_layout(const Metadata& metadata, Cursor& cursor);
-
-/// What a chunk index is about.
-struct ChunkedData {
-    std::uint64_t address = format::undefined;  ///< of the index; undefined = no chunk stored
-    Shape shape, chunk;
-    std::uint64_t chunk_bytes = 0;  ///< decoded
-    std::size_t filter_count = 0;
-};
-
-/// All chunks a version 1 B-tree lists within the shape, sorted and unique. Errors: damaged, truncated.
-std::vector<Chunk> read_chunk_btree(Metadata& metadata, const ChunkedData& data);
 
 }  // namespace ballast::hdf5

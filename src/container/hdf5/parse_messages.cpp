@@ -48,7 +48,8 @@ Dataspace parse_dataspace(const Metadata& metadata, Cursor& cursor) {
     }
     if (version == 2 && kind == 0 && rank != 0) cursor.fail("is scalar and has dimensions");
     std::array<std::uint64_t, Shape::max_rank> dims{}, most{};
-    for (std::size_t i = 0; i < rank; ++i) dims[i] = metadata.length(cursor);
+    for (std::size_t i = 0; i < rank; ++i)
+        dims[i] = metadata.length(cursor);
     most = dims;
     if ((flags & 1) != 0) {
         for (std::size_t i = 0; i < rank; ++i) {
@@ -111,26 +112,13 @@ Pipeline parse_pipeline(Cursor& cursor) {
         name = name.substr(0, std::min(name.find('\0'), name.size()));
         if (values > cursor.remaining() / 4) cursor.fail("is shorter than its filters' values");
         filter.values.reserve(values);
-        for (std::size_t v = 0; v < values; ++v) filter.values.push_back(cursor.u32());
+        for (std::size_t v = 0; v < values; ++v)
+            filter.values.push_back(cursor.u32());
         if (version == 1 && values % 2 == 1) cursor.skip(4);
         pipeline.names.push_back(escape(name));
         pipeline.filters.push_back(std::move(filter));
     }
     return pipeline;
-}
-
-std::uint64_t parse_shared_reference(const Metadata& metadata, Cursor& cursor) {
-    const int version = cursor.u8();
-    const int type = cursor.u8();
-    if (version == 1) {
-        cursor.skip(6);
-        cursor.skip(metadata.geometry.length_size);
-    } else if (version == 3 && type == 1) {
-        cursor.unsupported("lies in the heap of shared messages");
-    } else if (version != 2 && version != 3) {
-        cursor.unsupported("is shared in an unknown way (version " + std::to_string(version) + ")");
-    }
-    return metadata.defined_address(cursor);
 }
 
 }  // namespace ballast::hdf5

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small messages of datasets and attributes: dataspace, fill value, filter pipeline, shared references.
+// Small messages of datasets and attributes: dataspace, fill value, filter pipeline.
 #pragma once
 
 #include <cstddef>
@@ -33,8 +33,5 @@ struct Pipeline {
     std::vector<std::string> names;  ///< as the file names them; may be empty
 };
 Pipeline parse_pipeline(Cursor& cursor);
-
-/// The position of the object header that a shared message refers to. Throws unsupported for the shared message heap.
-std::uint64_t parse_shared_reference(const Metadata& metadata, Cursor& cursor);
 
 }  // namespace ballast::hdf5

@@ -37,7 +37,8 @@ Addresses read_old(Cursor& cursor, int version, Geometry& geometry, std::vector<
     geometry.leaf_k = cursor.u16();
     geometry.internal_k = cursor.u16();
     if (geometry.leaf_k == 0 || geometry.internal_k == 0) cursor.fail("gives groups no room for links");
-    if (cursor.u32() != 0) warnings.emplace_back("the file is marked as open for writing: it may be incomplete");
+    if (cursor.u32() != 0)
+        warnings.emplace_back("the file is marked as open for writing: it may be incomplete");
     if (version == 1) {
         geometry.chunk_k = cursor.u16();
         if (geometry.chunk_k == 0) cursor.fail("gives chunk indexes no room");
@@ -78,13 +79,21 @@ void read_extension(Metadata& metadata, std::uint64_t position) {
         metadata.geometry.internal_k = cursor.u16();
         metadata.geometry.leaf_k = cursor.u16();
     }
+    if (const auto* message = header.find(Message::shared_table)) {
+        Cursor cursor = header.cursor(*message, "the shared message table's message");
+        if (cursor.u8() != 0) cursor.unsupported("has an unknown version");
+        metadata.geometry.shared_table = metadata.address(cursor);
+        metadata.geometry.shared_indexes = cursor.u8();
+    }
     if (const auto* message = header.find(Message::driver_info)) {
-        header.cursor(*message, "the superblock extension").unsupported("says that the file is one of several");
+        header.cursor(*message, "the superblock extension")
+            .unsupported("says that the file is one of several");
     }
     if (const auto* message = header.find(Message::cache_image)) {
         Cursor cursor = header.cursor(*message, "the superblock extension");
         cursor.skip(1);
-        if (metadata.address(cursor) != format::undefined) cursor.unsupported("keeps the structure in a cache image");
+        if (metadata.address(cursor) != format::undefined)
+            cursor.unsupported("keeps the structure in a cache image");
     }
 }
 
@@ -93,7 +102,8 @@ void read_extension(Metadata& metadata, std::uint64_t position) {
 std::optional<std::uint64_t> find_signature(const io::Source& source) {
     const std::uint64_t size = source.size();
     std::array<std::byte, format::signature.size()> bytes{};
-    for (std::uint64_t at = 0; fits(at, bytes.size(), size); at = at == 0 ? format::first_user_block : at * 2) {
+    for (std::uint64_t at = 0; fits(at, bytes.size(), size);
+         at = at == 0 ? format::first_user_block : at * 2) {
         source.read_at(at, bytes);
         if (std::memcmp(bytes.data(), format::signature.data(), bytes.size()) == 0) return at;
         if (at > size / 2) break;
@@ -101,7 +111,8 @@ std::optional<std::uint64_t> find_signature(const io::Source& source) {
     return std::nullopt;
 }
 
-std::uint64_t parse_superblock(Metadata& metadata, std::uint64_t position, std::vector<std::string>& warnings) {
+std::uint64_t parse_superblock(Metadata& metadata, std::uint64_t position,
+                               std::vector<std::string>& warnings) {
     std::vector<std::byte> buffer;
     constexpr std::uint64_t longest = 140;
     metadata.require(position, format::superblock::version + 1, name);
@@ -133,25 +144,27 @@ std::uint64_t parse_superblock(Metadata& metadata, std::uint64_t position, std::
 
     const std::uint64_t all_ones = format::undefined >> (64 - 8 * geometry.offset_size);
     if (found.driver != all_ones && version <= 1) cursor.unsupported("says that the file is one of several");
-    // The end of file counts from the start of the file, user block included; a base that differs from where the
-    // signature lies means that bytes were put before a file or taken away, and everything shifted with them.
+    // The end of file counts from the start of the file, user block included; a base that differs from where
+    // the signature lies means that bytes were put before a file or taken away, and everything shifted with
+    // them.
     std::uint64_t end = found.end;
     if (found.base != position) {
-        warnings.emplace_back("the superblock was written for position " + std::to_string(found.base) + " and lies at " +
-                              std::to_string(position));
+        warnings.emplace_back("the superblock was written for position " + std::to_string(found.base) +
+                              " and lies at " + std::to_string(position));
         if (found.end < found.base) cursor.fail("ends before it begins");
         const auto shifted = checked_add(found.end - found.base, position);
         if (!shifted) cursor.fail("has an end of file that does not fit 64 bits");
         end = *shifted;
     }
     if (end > metadata.file_size()) {
-        throw Error(ErrorCode::truncated, "HDF5: the file should have " + std::to_string(end) + " bytes and has " +
-                                              std::to_string(metadata.file_size()))
+        throw Error(ErrorCode::truncated, "HDF5: the file should have " + std::to_string(end) +
+                                              " bytes and has " + std::to_string(metadata.file_size()))
             .at(metadata.file_size())
             .hint("the file was cut short, for example by an interrupted download or save: get it again");
     }
     if (end < metadata.file_size()) {
-        warnings.emplace_back(std::to_string(metadata.file_size() - end) + " bytes follow the end of the HDF5 data");
+        warnings.emplace_back(std::to_string(metadata.file_size() - end) +
+                              " bytes follow the end of the HDF5 data");
     }
     if (found.extension != format::undefined && found.extension != all_ones) {
         const auto extension = checked_add(found.extension, position);

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ballast/error.h"
@@ -22,7 +23,16 @@ namespace ballast::hdf5 {
 using ObjectId = std::uint32_t;
 inline constexpr ObjectId no_object = 0xffffffff;
 
-enum class ObjectKind : std::uint8_t { group, dataset, committed_type, soft_link, external_link, other_link };
+/// `unreadable`: a hard link to something whose header is damaged, see File::problems.
+enum class ObjectKind : std::uint8_t {
+    group,
+    dataset,
+    committed_type,
+    soft_link,
+    external_link,
+    other_link,
+    unreadable,
+};
 
 /// One link of the tree. Objects are numbered so that the children of a group are consecutive, in the order
 /// the file lists them (old-style groups: sorted by name bytes). Object 0 is the root group.
@@ -47,6 +57,7 @@ struct Attribute {
     bool is_string = false;
     DType dtype = DType::string;
     bool big_endian = false;
+    bool is_null = false;              ///< neither shape nor value (h5py's Empty)
     Shape shape;                       ///< () for a scalar
     std::vector<std::string> strings;  ///< row-major; padding removed
     std::vector<std::byte> bytes;
@@ -62,6 +73,12 @@ struct Dataset {
     std::uint64_t stored_bytes = 0;
     std::string type_name;  ///< for people: "compound", "float32", "string[12]"
     std::shared_ptr<const Error> problem;
+    bool is_null = false;  ///< neither shape nor data (h5py's Empty)
+    /// Text is no tensor (`problem` says so), but is stored soundly: read_strings decodes it.
+    enum class Text : std::uint8_t { none, fixed, variable };
+    Text text = Text::none;
+    std::uint8_t text_padding = 0;  ///< a format::StringPadding
+    std::uint32_t element_size = 0;
 };
 
 class File {
@@ -92,18 +109,35 @@ public:
     ObjectId find(ObjectId from, std::string_view path) const noexcept;
     /// Path from the root without leading '/'.
     std::string path_of(ObjectId id) const;
+    /// Of a soft link the path; of an external one "file:path"; empty for others.
+    std::string_view link_target(ObjectId id) const noexcept;
+    /// Damage to single objects other than datasets, each with the object's path: headers, links, attributes
+    /// that could not be read. The rest of the file is listed all the same.
+    std::span<const Error> problems() const noexcept { return problems_; }
     /// Things worth telling the user: trailing bytes, marks of an unfinished write, cycles not entered.
     const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
 private:
     friend class FileParser;
     friend class FileMerger;
+    friend std::vector<std::string> read_strings(const File&, ObjectId, const Limits&);
     File() = default;
     std::shared_ptr<const io::Source> source_;
     std::vector<Object> objects_;
     std::vector<Attribute> attributes_;
     std::vector<Dataset> datasets_;
+    std::vector<std::pair<ObjectId, std::string>> targets_;  ///< by id
+    std::vector<Error> problems_;
     std::vector<std::string> warnings_;
+    struct Widths {
+        std::uint64_t base = 0;
+        std::uint8_t offset_size = 8, length_size = 8;
+    } widths_;
 };
+
+/// The elements of a dataset of text, row-major, without padding. `limits.attribute_bytes`
+/// bounds the text's bytes altogether. Errors: the
+/// dataset's own problem when it is no text, damaged, limit_exceeded, those of reading data.
+std::vector<std::string> read_strings(const File& file, ObjectId dataset, const Limits& limits);
 
 }  // namespace ballast::hdf5

@@ -51,7 +51,8 @@ std::uint32_t lookup3(std::span<const std::byte> bytes) noexcept {
         bytes = bytes.subspan(12);
     }
     std::byte tail[12] = {};
-    for (std::size_t i = 0; i < bytes.size(); ++i) tail[i] = bytes[i];
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        tail[i] = bytes[i];
     state.add(tail);
     state.finish();
     return state.c;
@@ -60,7 +61,8 @@ std::uint32_t lookup3(std::span<const std::byte> bytes) noexcept {
 void verify_checksum(std::span<const std::byte> bytes, std::uint64_t position, std::string_view structure) {
     const auto body = bytes.first(bytes.size() - 4);
     if (lookup3(body) == load_le(bytes.data() + body.size(), 4)) return;
-    throw Error(ErrorCode::checksum_mismatch, "HDF5: the checksum of " + std::string(structure) + " does not fit it")
+    throw Error(ErrorCode::checksum_mismatch,
+                "HDF5: the checksum of " + std::string(structure) + " does not fit it")
         .at(position);
 }
 

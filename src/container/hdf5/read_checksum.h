@@ -11,7 +11,8 @@ namespace ballast::hdf5 {
 
 std::uint32_t lookup3(std::span<const std::byte> bytes) noexcept;
 
-/// Checks that the last four bytes are the checksum of those before; throws checksum_mismatch naming the structure.
+/// Checks that the last four bytes are the checksum of those before; throws checksum_mismatch naming the
+/// structure.
 void verify_checksum(std::span<const std::byte> bytes, std::uint64_t position, std::string_view structure);
 
 }  // namespace ballast::hdf5

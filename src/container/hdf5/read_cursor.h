@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cursor: little-endian fields out of bytes already in memory, every step checked. A value; it does not own the bytes.
+// Cursor: little-endian fields out of bytes already in memory, every step checked. A value; it does not own
+// the bytes.
 #pragma once
 
 #include <bit>
@@ -20,7 +21,8 @@ inline std::uint64_t load_le(const std::byte* bytes, std::size_t width) noexcept
         std::memcpy(&value, bytes, sizeof value);
         return value;
     }
-    for (std::size_t i = 0; i < width; ++i) value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
+    for (std::size_t i = 0; i < width; ++i)
+        value |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
     return value;
 }
 
@@ -30,7 +32,8 @@ inline std::string_view text_of(std::span<const std::byte> bytes) noexcept {
 
 class Cursor {
 public:
-    /// `position` is where the bytes lie in the file; `structure` names them in errors and must outlive the cursor.
+    /// `position` is where the bytes lie in the file; `structure` names them in errors and must outlive the
+    /// cursor.
     Cursor(std::span<const std::byte> bytes, std::uint64_t position, std::string_view structure) noexcept
         : bytes_(bytes), start_(position), structure_(structure) {}
 

@@ -12,7 +12,9 @@ std::shared_ptr<const File> File::parse(std::shared_ptr<const io::Source> source
     return FileParser(std::move(source), limits).run();
 }
 
-bool File::recognise(const io::Source& source) { return find_signature(source).has_value(); }
+bool File::recognise(const io::Source& source) {
+    return find_signature(source).has_value();
+}
 
 const Attribute* File::attribute(ObjectId id, std::string_view name) const noexcept {
     for (const Attribute& attribute : attributes(id)) {
@@ -26,8 +28,9 @@ ObjectId File::find(ObjectId from, std::string_view path) const noexcept {
         const auto slash = path.find('/');
         const auto component = path.substr(0, slash);
         const auto children = this->children(from);
-        const auto found = std::lower_bound(children.begin(), children.end(), component,
-                                            [](const Object& object, std::string_view name) { return object.name < name; });
+        const auto found =
+            std::lower_bound(children.begin(), children.end(), component,
+                             [](const Object& object, std::string_view name) { return object.name < name; });
         if (found == children.end() || found->name != component) return no_object;
         from = id_of(*found);
         if (slash == path.npos) return from;
@@ -35,9 +38,18 @@ ObjectId File::find(ObjectId from, std::string_view path) const noexcept {
     }
 }
 
+std::string_view File::link_target(ObjectId id) const noexcept {
+    const auto found =
+        std::lower_bound(targets_.begin(), targets_.end(), id,
+                         [](const auto& target, ObjectId wanted) { return target.first < wanted; });
+    return found != targets_.end() && found->first == id ? std::string_view(found->second)
+                                                         : std::string_view();
+}
+
 std::string File::path_of(ObjectId id) const {
     std::vector<std::string_view> parts;
-    for (; objects_[id].parent != no_object; id = objects_[id].parent) parts.push_back(objects_[id].name);
+    for (; objects_[id].parent != no_object; id = objects_[id].parent)
+        parts.push_back(objects_[id].name);
     std::string path;
     for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
         if (!path.empty()) path += '/';

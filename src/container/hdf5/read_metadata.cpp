@@ -12,8 +12,8 @@ namespace ballast::hdf5 {
 
 namespace {
 
-// A file that is read as it was written needs each structure byte about once; the floors let small files repeat
-// themselves (one heap used by many groups).
+// A file that is read as it was written needs each structure byte about once; the floors let small files
+// repeat themselves (one heap used by many groups).
 constexpr std::uint64_t read_floor = 64ull << 20, read_ratio = 16;
 constexpr std::uint64_t nothing = ~std::uint64_t{0};
 constexpr std::uint64_t memory_floor = 32ull << 20, memory_ratio = 4;
@@ -44,11 +44,14 @@ Metadata::Metadata(const io::Source& source, const Limits& limits)
 void Metadata::exhaust(std::string_view what) {
     exhausted_ = true;
     throw Error(ErrorCode::limit_exceeded, "HDF5: " + std::string(what))
-        .hint("a file written by Keras or h5py stays far below this; raise the limits only for a file you trust");
+        .hint(
+            "a file written by Keras or h5py stays far below this; raise the limits only for a file you "
+            "trust");
 }
 
 void Metadata::charge(std::uint64_t bytes) {
-    if (bytes > memory_budget_) exhaust("names, attributes and objects take more memory than this file may ask for");
+    if (bytes > memory_budget_)
+        exhaust("names, attributes and objects take more memory than this file may ask for");
     memory_budget_ -= bytes;
 }
 
@@ -59,8 +62,8 @@ void Metadata::require(std::uint64_t position, std::uint64_t length, std::string
         .at(position);
 }
 
-/// Reads a page, and more of them the longer the reading goes on forwards: files are mostly read as they were written,
-/// while the nodes of a large group lie scattered.
+/// Reads a page, and more of them the longer the reading goes on forwards: files are mostly read as they were
+/// written, while the nodes of a large group lie scattered.
 void Metadata::load(std::uint64_t number) {
     constexpr std::uint64_t near = 4;
     const bool forward = number >= next_page_ && number - next_page_ < near;
@@ -70,9 +73,11 @@ void Metadata::load(std::uint64_t number) {
     const std::size_t count = std::min<std::uint64_t>({ahead_, held_.size() - slot, pages});
     const std::uint64_t begin = number * page_size;
     const std::uint64_t length = std::min<std::uint64_t>(count * page_size, size_ - begin);
-    std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(slot), count, nothing);  // stays so when the read throws
+    std::fill_n(held_.begin() + static_cast<std::ptrdiff_t>(slot), count,
+                nothing);  // stays so when the read throws
     source_.read_at(begin, {pages_.get() + slot * page_size, static_cast<std::size_t>(length)});
-    for (std::size_t i = 0; i < count; ++i) held_[slot + i] = number + i;
+    for (std::size_t i = 0; i < count; ++i)
+        held_[slot + i] = number + i;
     next_page_ = number + count;
 }
 

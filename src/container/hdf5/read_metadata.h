@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metadata: the bytes of an HDF5 file as its structures see them: addresses, a block cache, and budgets.
 //
-// Bytes are always copied out, so nothing dangles when a block is replaced or the file changes underneath. Used by one
-// thread; lives as long as one parse.
+// Bytes are always copied out, so nothing dangles when a block is replaced or the file changes underneath.
+// Used by one thread; lives as long as one parse.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +27,10 @@ struct Geometry {
     std::uint16_t leaf_k = format::default_leaf_k;
     std::uint16_t internal_k = format::default_internal_k;
     std::uint16_t chunk_k = format::default_chunk_k;
+    /// File position of the table of shared message heaps, and how many it lists; undefined in nearly all
+    /// files.
+    std::uint64_t shared_table = format::undefined;
+    std::uint8_t shared_indexes = 0;
 };
 
 class Metadata {
@@ -38,12 +42,14 @@ public:
     const Limits& limits() const noexcept { return limits_; }
     std::uint64_t file_size() const noexcept { return size_; }
 
-    /// Fills `out` from a file position. `structure` names what is being read. Errors: truncated when the file ends
-    /// before, limit_exceeded when structures overlap so much that the same bytes are read over and over.
+    /// Fills `out` from a file position. `structure` names what is being read. Errors: truncated when the
+    /// file ends before, limit_exceeded when structures overlap so much that the same bytes are read over and
+    /// over.
     void read(std::uint64_t position, std::span<std::byte> out, std::string_view structure);
-    /// As above into a buffer that is made large enough; checks the length against the file before growing it.
-    std::span<const std::byte> read(std::uint64_t position, std::uint64_t length, std::vector<std::byte>& buffer,
-                                    std::string_view structure);
+    /// As above into a buffer that is made large enough; checks the length against the file before growing
+    /// it.
+    std::span<const std::byte> read(std::uint64_t position, std::uint64_t length,
+                                    std::vector<std::byte>& buffer, std::string_view structure);
     void require(std::uint64_t position, std::uint64_t length, std::string_view structure) const;
 
     /// The next address of a cursor as a file position; format::undefined when there is none.
@@ -53,10 +59,11 @@ public:
     std::uint64_t length(Cursor& cursor) const { return cursor.number(geometry.length_size); }
     bool is_unlimited(std::uint64_t length) const noexcept;
 
-    /// Accounts for memory that decoded structure takes (names, strings, objects), which a small hostile file could
-    /// otherwise multiply. Throws limit_exceeded.
+    /// Accounts for memory that decoded structure takes (names, strings, objects), which a small hostile file
+    /// could otherwise multiply. Throws limit_exceeded.
     void charge(std::uint64_t bytes);
-    /// True once a budget of the whole file is used up: such an error must not be taken for one object's problem.
+    /// True once a budget of the whole file is used up: such an error must not be taken for one object's
+    /// problem.
     bool exhausted() const noexcept { return exhausted_; }
     [[noreturn]] void exhaust(std::string_view what);
 
@@ -72,9 +79,9 @@ private:
     std::uint64_t read_budget_, memory_budget_;
     bool exhausted_ = false;
     std::unique_ptr<std::byte[]> pages_;
-    std::vector<std::uint64_t> held_;        ///< page number in each slot
-    std::uint64_t next_page_ = 0;            ///< behind what was read last
-    std::size_t ahead_ = 1;                  ///< pages to read when the next one follows
+    std::vector<std::uint64_t> held_;  ///< page number in each slot
+    std::uint64_t next_page_ = 0;      ///< behind what was read last
+    std::size_t ahead_ = 1;            ///< pages to read when the next one follows
 };
 
 /// Remembers file positions, to notice loops and shared children. Values only.

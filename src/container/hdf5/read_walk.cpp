@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walk: an explicit stack, depth first so that reading follows the file, with the children of a group consecutive.
+// The walk: an explicit stack, depth first so that reading follows the file, with the children of a group
+// consecutive.
 #include "container/hdf5/read_walk.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ namespace {
 using format::Message;
 
 constexpr std::size_t most_cycle_warnings = 20;
+constexpr std::uint64_t problem_bytes = 512;  // what an Error takes, with its texts
 
 ObjectKind kind_of(const ObjectHeader& header) {
     if (header.find(Message::layout) != nullptr) return ObjectKind::dataset;
@@ -24,14 +26,18 @@ ObjectKind kind_of(const ObjectHeader& header) {
     if (header.find(Message::dataspace) == nullptr && header.find(Message::datatype) != nullptr) {
         return ObjectKind::committed_type;
     }
-    throw Error(ErrorCode::damaged, "HDF5: an object is neither group nor dataset nor datatype").at(header.position());
+    throw Error(ErrorCode::damaged, "HDF5: an object is neither group nor dataset nor datatype")
+        .at(header.position());
 }
 
 bool is_hard(ObjectKind kind) {
-    return kind == ObjectKind::group || kind == ObjectKind::dataset || kind == ObjectKind::committed_type;
+    return kind == ObjectKind::group || kind == ObjectKind::dataset || kind == ObjectKind::committed_type ||
+           kind == ObjectKind::unreadable;
 }
 
-bool name_less(const Link& a, const Link& b) { return a.name < b.name; }
+bool name_less(const Link& a, const Link& b) {
+    return a.name < b.name;
+}
 
 }  // namespace
 
@@ -39,11 +45,12 @@ FileParser::FileParser(std::shared_ptr<const io::Source> source, const Limits& l
     : file_(new File),
       limits_(limits),
       metadata_(*source, limits_),
+      shared_(metadata_),
       types_(metadata_),
       heap_(metadata_),
       links_(metadata_),
-      attributes_(metadata_, types_, heap_),
-      datasets_(metadata_, types_, source) {
+      attributes_(metadata_, shared_, types_, heap_),
+      datasets_(metadata_, shared_, types_, heap_, source) {
     file_->source_ = std::move(source);
 }
 
@@ -71,6 +78,8 @@ std::shared_ptr<const File> FileParser::run() {
     if (cycles_ > most_cycle_warnings) {
         file_->warnings_.push_back(std::to_string(cycles_ - most_cycle_warnings) + " more such links");
     }
+    file_->widths_ = {metadata_.geometry.base, metadata_.geometry.offset_size,
+                      metadata_.geometry.length_size};
     file_->objects_.shrink_to_fit();
     file_->attributes_.shrink_to_fit();
     file_->datasets_.shrink_to_fit();
@@ -90,21 +99,51 @@ void FileParser::walk() {
     }
 }
 
+/// Damage to one object does not hide the others, but for the root: without it there is nothing to list.
 void FileParser::process(ObjectId id) {
+    const std::size_t attributes = file_->attributes_.size();
+    try {
+        read_object(id);
+    } catch (const Error& error) {
+        const bool is_damage = error.code() != ErrorCode::limit_exceeded;  // a limit says: not this file
+        if (id == 0 || !is_damage || metadata_.exhausted()) throw;
+        file_->attributes_.resize(attributes);
+        give_up(id, error);
+    }
+    done_[id] = true;
+}
+
+void FileParser::give_up(ObjectId id, const Error& error) {
+    Object& object = file_->objects_[id];
+    object.kind = ObjectKind::unreadable;
+    object.attribute_count = object.child_count = 0;
+    add_problem(id, error);
+}
+
+void FileParser::add_problem(ObjectId id, Error error) {
+    metadata_.charge(problem_bytes);
+    file_->problems_.push_back(std::move(
+        error.in(file_->source_->path()).at(file_->objects_[id].address).tensor(file_->path_of(id))));
+}
+
+void FileParser::read_object(ObjectId id) {
     if (file_->objects_[id].alias_of != no_object && copy_twin(id)) return;
     header_.read(metadata_, file_->objects_[id].address);
     Object& object = file_->objects_[id];
     object.kind = kind_of(header_);
     object.first_attribute = static_cast<std::uint32_t>(file_->attributes_.size());
-    attributes_.read(header_, file_->attributes_);
+    std::optional<Error> damage;
+    attributes_.read(header_, file_->attributes_, damage);
     object.attribute_count = static_cast<std::uint32_t>(file_->attributes_.size()) - object.first_attribute;
+    if (damage) add_problem(id, *damage);
     if (object.kind == ObjectKind::dataset) {
         metadata_.charge(sizeof(Dataset));
         object.dataset = static_cast<std::uint32_t>(file_->datasets_.size());
         file_->datasets_.push_back(datasets_.read(header_));
         Dataset& dataset = file_->datasets_.back();
         if (dataset.problem != nullptr) {
-            dataset.problem = std::make_shared<const Error>(Error(*dataset.problem).tensor(file_->path_of(id)));
+            dataset.problem =
+                std::make_shared<const Error>(Error(*dataset.problem).tensor(file_->path_of(id)));
         }
     } else if (object.kind == ObjectKind::group) {
         header_.check_known();
@@ -112,17 +151,18 @@ void FileParser::process(ObjectId id) {
         links_.read(header_, limits_.links - links_met_, found_);
         append_children(id, found_);
     }
-    done_[id] = true;
 }
 
-/// A hard link to an object met before. Returns false when that object was not walked yet and must be read here.
+/// A hard link to an object met before. Returns false when that object was not walked yet and must be read
+/// here.
 bool FileParser::copy_twin(ObjectId id) {
     if (on_own_chain(id)) {
         if (++cycles_ <= most_cycle_warnings) {
-            file_->warnings_.push_back("'" + escape(file_->path_of(id)) + "' links back to a group that holds it ('/" +
-                                       escape(file_->path_of(file_->objects_[id].alias_of)) + "'); not entered");
+            file_->warnings_.push_back(
+                "'" + escape(file_->path_of(id)) + "' links back to a group that holds it ('/" +
+                escape(file_->path_of(file_->objects_[id].alias_of)) + "'); not entered");
         }
-        return done_[id] = true;
+        return true;
     }
     const ObjectId twin = file_->objects_[id].alias_of;
     if (!done_[twin]) return false;
@@ -137,11 +177,12 @@ bool FileParser::copy_twin(ObjectId id) {
         for (const Object& child : file_->children(twin)) {
             metadata_.charge(sizeof(Object) + child.name.size());
             const ObjectKind kind = is_hard(child.kind) ? ObjectKind::group : child.kind;
-            found_.push_back({child.name, kind, is_hard(child.kind) ? child.address : format::undefined});
+            found_.push_back({child.name, kind, is_hard(child.kind) ? child.address : format::undefined,
+                              std::string(file_->link_target(file_->id_of(child)))});
         }
         append_children(id, found_);
     }
-    return done_[id] = true;
+    return true;
 }
 
 bool FileParser::on_own_chain(ObjectId id) const {
@@ -153,7 +194,8 @@ bool FileParser::on_own_chain(ObjectId id) const {
 }
 
 void FileParser::check_names(ObjectId id, std::vector<Link>& links) const {
-    if (!std::is_sorted(links.begin(), links.end(), name_less)) std::sort(links.begin(), links.end(), name_less);
+    if (!std::is_sorted(links.begin(), links.end(), name_less))
+        std::sort(links.begin(), links.end(), name_less);
     const auto twin = std::adjacent_find(links.begin(), links.end(),
                                          [](const Link& a, const Link& b) { return a.name == b.name; });
     if (twin == links.end()) return;
@@ -163,7 +205,8 @@ void FileParser::check_names(ObjectId id, std::vector<Link>& links) const {
 
 std::uint32_t FileParser::depth_of(ObjectId id) const {
     std::uint32_t depth = 0;
-    for (; file_->objects_[id].parent != no_object; id = file_->objects_[id].parent) ++depth;
+    for (; file_->objects_[id].parent != no_object; id = file_->objects_[id].parent)
+        ++depth;
     return depth;
 }
 
@@ -181,7 +224,8 @@ void FileParser::append_children(ObjectId id, std::vector<Link>& links) {
         metadata_.exhaust("the file has more objects than the limit of " + std::to_string(limits_.objects));
     }
     const auto first = static_cast<ObjectId>(file_->objects_.size());
-    for (Link& link : links) append(id, std::move(link));
+    for (Link& link : links)
+        append(id, std::move(link));
     const auto end = static_cast<ObjectId>(file_->objects_.size());
     file_->objects_[id].first_child = first;
     file_->objects_[id].child_count = end - first;
@@ -203,7 +247,10 @@ void FileParser::append(ObjectId parent, Link&& link) {
     object.name = std::move(link.name);
     object.parent = parent;
     object.kind = link.kind;
-    if (!is_hard(link.kind)) return;
+    if (!is_hard(link.kind)) {
+        if (!link.target.empty()) file_->targets_.emplace_back(id, std::move(link.target));
+        return;
+    }
     object.address = link.address;
     const ObjectId first = first_at(link.address, id);
     if (first != id) file_->objects_[id].alias_of = first;
@@ -232,7 +279,8 @@ void FileParser::grow_index() {
     for (const Slot& held : old) {
         if (held.id == no_object) continue;
         std::size_t slot = held.hash & mask;
-        while (by_address_[slot].id != no_object) slot = (slot + 1) & mask;
+        while (by_address_[slot].id != no_object)
+            slot = (slot + 1) & mask;
         by_address_[slot] = held;
     }
 }

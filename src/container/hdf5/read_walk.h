@@ -21,13 +21,15 @@ public:
 private:
     void walk();
     void process(ObjectId id);
+    void read_object(ObjectId id);
+    void give_up(ObjectId id, const Error& error);
+    void add_problem(ObjectId id, Error error);
     bool copy_twin(ObjectId id);
     bool on_own_chain(ObjectId id) const;
     void append_children(ObjectId id, std::vector<Link>& links);
     void append(ObjectId parent, Link&& link);
     void check_names(ObjectId id, std::vector<Link>& links) const;
     std::uint32_t depth_of(ObjectId id) const;
-    void warn(std::string text);
 
     /// The first object with this header, which is `id` itself when there was none.
     ObjectId first_at(std::uint64_t address, ObjectId id);
@@ -36,6 +38,7 @@ private:
     std::shared_ptr<File> file_;
     Limits limits_;
     Metadata metadata_;
+    SharedReader shared_;
     TypeReader types_;
     GlobalHeap heap_;
     LinkReader links_;
@@ -43,17 +46,17 @@ private:
     DatasetReader datasets_;
     ObjectHeader header_;
     std::vector<Link> found_;
-    std::vector<ObjectId> pending_;         ///< objects still to be read, the next one last
-    std::vector<bool> done_;                ///< per object: kind, attributes and children are final
+    std::vector<ObjectId> pending_;  ///< objects still to be read, the next one last
+    std::vector<bool> done_;         ///< per object: kind, attributes and children are final
     struct Slot {
         std::uint32_t hash = 0;
         ObjectId id = no_object;
     };
-    std::vector<Slot> by_address_;          ///< open-addressed hash set of objects
+    std::vector<Slot> by_address_;  ///< open-addressed hash set of objects
     std::size_t indexed_ = 0;
     std::uint64_t links_met_ = 0;
     std::size_t cycles_ = 0;
-    ObjectId current_ = 0;                  ///< for error messages
+    ObjectId current_ = 0;  ///< for error messages
 };
 
 }  // namespace ballast::hdf5

@@ -25,7 +25,8 @@ Bytes deflated(const Bytes& bytes) {
 
 Bytes counting(std::size_t size) {
     Bytes bytes(size);
-    for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 256);
+    for (std::size_t i = 0; i < size; ++i)
+        bytes[i] = static_cast<std::byte>(i * 7 + i / 256);
     return bytes;
 }
 
@@ -33,19 +34,23 @@ Bytes shuffled(const Bytes& bytes, std::size_t size) {
     Bytes out = bytes;
     const std::size_t count = bytes.size() / size;
     for (std::size_t i = 0; i < count; ++i) {
-        for (std::size_t j = 0; j < size; ++j) out[j * count + i] = bytes[i * size + j];
+        for (std::size_t j = 0; j < size; ++j)
+            out[j * count + i] = bytes[i * size + j];
     }
     return out;
 }
 
 Bytes with_sum(Bytes bytes) {
     const std::uint32_t sum = filter::fletcher32(bytes);
-    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::byte>(sum >> shift));
+    for (int shift = 0; shift < 32; shift += 8)
+        bytes.push_back(static_cast<std::byte>(sum >> shift));
     return bytes;
 }
 
 const Filter deflate{Filter::deflate, {6}}, fletcher{Filter::fletcher32, {}};
-Filter shuffle(std::uint32_t size) { return {Filter::shuffle, {size}}; }
+Filter shuffle(std::uint32_t size) {
+    return {Filter::shuffle, {size}};
+}
 
 }  // namespace
 
@@ -57,7 +62,8 @@ TEST_CASE("fletcher32: values of the HDF5 library") {
     CHECK(filter::fletcher32(from_text("abcdefgh")) == 0xe1eb9195);
     CHECK(filter::fletcher32(Bytes(1000, std::byte{0xff})) == 0xffffffff);
     Bytes bytes(2001);
-    for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i & 255);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<std::byte>(i & 255);
     CHECK(filter::fletcher32(bytes) == 0x18a61429);
 }
 
@@ -65,9 +71,12 @@ TEST_CASE("fletcher32: a stored chunk, the byte order of old libraries, and dama
     const Bytes stored = from_hex("00010203 04020502");
     CHECK(decode_chunk(stored, {&fletcher, 1}, 0, 4) == from_hex("00010203"));
     CHECK(decode_chunk(from_hex("00010203 02040205"), {&fletcher, 1}, 0, 4) == from_hex("00010203"));
-    CHECK(test::code_of([&] { decode_chunk(from_hex("00010204 04020502"), {&fletcher, 1}, 0, 4); }) ==
-          ErrorCode::checksum_mismatch);
-    CHECK(test::code_of([&] { decode_chunk(from_hex("000102"), {&fletcher, 1}, 0, 4); }) == ErrorCode::damaged);
+    CHECK(test::code_of([&] {
+              decode_chunk(from_hex("00010204 04020502"), {&fletcher, 1}, 0, 4);
+          }) == ErrorCode::checksum_mismatch);
+    CHECK(test::code_of([&] {
+              decode_chunk(from_hex("000102"), {&fletcher, 1}, 0, 4);
+          }) == ErrorCode::damaged);
 }
 
 TEST_CASE("shuffle: all element sizes, and bytes behind the last whole element") {
@@ -102,7 +111,8 @@ TEST_CASE("the filter mask leaves filters out") {
     CHECK(decode_chunk(bytes, usual, 0b11, bytes.size()) == bytes);
     const std::vector<Filter> unknown{{32001, {}}, deflate};
     CHECK(decode_chunk(deflated(bytes), unknown, 0b01, bytes.size()) == bytes);
-    CHECK(test::code_of([&] { decode_chunk(deflated(bytes), unknown, 0, bytes.size()); }) == ErrorCode::unsupported);
+    CHECK(test::code_of([&] { decode_chunk(deflated(bytes), unknown, 0, bytes.size()); }) ==
+          ErrorCode::unsupported);
 }
 
 TEST_CASE("deflate: only streams that give exactly the chunk") {
@@ -113,8 +123,9 @@ TEST_CASE("deflate: only streams that give exactly the chunk") {
     CHECK(test::code_of([&] { decode_chunk(stored, {&deflate, 1}, 0, 4001); }) == ErrorCode::damaged);
     CHECK(test::code_of([&] { decode_chunk({}, {&deflate, 1}, 0, 4000); }) == ErrorCode::damaged);
     for (std::size_t length = 0; length < stored.size(); ++length) {
-        CHECK(test::code_of([&] { decode_chunk(std::span(stored).first(length), {&deflate, 1}, 0, 4000); }) ==
-              ErrorCode::damaged);
+        CHECK(test::code_of([&] {
+                  decode_chunk(std::span(stored).first(length), {&deflate, 1}, 0, 4000);
+              }) == ErrorCode::damaged);
     }
     // A size no stream of this length can reach is refused before memory is taken for it.
     CHECK(test::code_of([&] { decode_chunk(stored, {&deflate, 1}, 0, 1ull << 50); }) == ErrorCode::damaged);

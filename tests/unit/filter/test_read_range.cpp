@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_range over all kinds of storage: every begin and end of small tensors against the whole, worked out here.
+// read_range over all kinds of storage: every begin and end of small tensors against the whole, worked out
+// here.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -18,7 +19,8 @@ namespace {
 Bytes random_bytes(std::size_t size, unsigned seed) {
     std::mt19937 random(seed);
     Bytes bytes(size);
-    for (auto& b : bytes) b = static_cast<std::byte>(random());
+    for (auto& b : bytes)
+        b = static_cast<std::byte>(random());
     return bytes;
 }
 
@@ -58,21 +60,24 @@ Bytes swapped(Bytes bytes, DType dtype) {
     return bytes;
 }
 
-/// Cuts a row-major tensor in chunks, element by element, leaving out those that `keep` refuses (they read as fill).
+/// Cuts a row-major tensor in chunks, element by element, leaving out those that `keep` refuses (they read as
+/// fill).
 template <class Keep>
-std::shared_ptr<ChunkedLayout> cut(const Bytes& whole, const Shape& shape, const Shape& chunk, std::size_t element,
-                                   Bytes& expected, const Bytes& fill, Keep keep) {
+std::shared_ptr<ChunkedLayout> cut(const Bytes& whole, const Shape& shape, const Shape& chunk,
+                                   std::size_t element, Bytes& expected, const Bytes& fill, Keep keep) {
     auto layout = std::make_shared<ChunkedLayout>();
     layout->chunk_shape = chunk;
     layout->fill = fill;
     const std::size_t rank = shape.rank();
     std::vector<std::uint64_t> grid(rank);
     std::uint64_t cells = 1;
-    for (std::size_t i = 0; i < rank; ++i) cells *= grid[i] = (shape[i] + chunk[i] - 1) / chunk[i];
+    for (std::size_t i = 0; i < rank; ++i)
+        cells *= grid[i] = (shape[i] + chunk[i] - 1) / chunk[i];
     const std::uint64_t chunk_bytes = chunk.element_count() * element;
     Bytes file;
     expected.assign(whole.size(), std::byte{0});
-    for (std::size_t i = 0; i < expected.size() && !fill.empty(); ++i) expected[i] = fill[i % fill.size()];
+    for (std::size_t i = 0; i < expected.size() && !fill.empty(); ++i)
+        expected[i] = fill[i % fill.size()];
     for (std::uint64_t cell = 0; cell < cells; ++cell) {
         if (!keep(cell)) continue;
         Bytes stored(chunk_bytes, std::byte{0x55});
@@ -124,7 +129,8 @@ TEST_CASE("contiguous, inline and never written") {
 }
 
 TEST_CASE("big-endian ranges that begin and end within elements") {
-    for (const DType dtype : {DType::int16, DType::float64, DType::complex64, DType::complex128, DType::uint8}) {
+    for (const DType dtype :
+         {DType::int16, DType::float64, DType::complex64, DType::complex128, DType::uint8}) {
         CAPTURE(to_string(dtype));
         TensorInfo tensor = tensor_of(dtype, {7});
         const Bytes bytes = random_bytes(tensor.byte_count(), 2);
@@ -136,8 +142,16 @@ TEST_CASE("big-endian ranges that begin and end within elements") {
 
 TEST_CASE("chunked: shapes of all ranks, edges, missing chunks, fill values, both byte orders") {
     const std::pair<Shape, Shape> cases[] = {
-        {{10}, {3}},       {{10}, {10}},       {{10}, {16}},         {{6, 7}, {4, 3}},          {{6, 7}, {6, 3}},
-        {{6, 7}, {2, 7}},  {{1, 9}, {1, 4}},   {{3, 4, 5}, {2, 3, 2}}, {{3, 4, 5}, {2, 4, 5}},  {{2, 3, 2, 3}, {1, 2, 2, 2}},
+        {{10}, {3}},
+        {{10}, {10}},
+        {{10}, {16}},
+        {{6, 7}, {4, 3}},
+        {{6, 7}, {6, 3}},
+        {{6, 7}, {2, 7}},
+        {{1, 9}, {1, 4}},
+        {{3, 4, 5}, {2, 3, 2}},
+        {{3, 4, 5}, {2, 4, 5}},
+        {{2, 3, 2, 3}, {1, 2, 2, 2}},
         {{3, 4, 5}, {3, 1, 5}},
     };
     unsigned seed = 0;
@@ -155,7 +169,8 @@ TEST_CASE("chunked: shapes of all ranks, edges, missing chunks, fill values, bot
                 Bytes expected;
                 const Bytes fill = filled ? random_bytes(element, seed + 100) : Bytes{};
                 tensor.storage.layout = std::shared_ptr<const ChunkedLayout>(
-                    cut(whole, shape, chunk, element, expected, fill, [&](std::uint64_t cell) { return (cell + seed) % 3 != 0; }));
+                    cut(whole, shape, chunk, element, expected, fill,
+                        [&](std::uint64_t cell) { return (cell + seed) % 3 != 0; }));
                 check_ranges(tensor, expected);
                 tensor.storage.big_endian = true;
                 check_ranges(tensor, swapped(expected, dtype));
@@ -167,7 +182,8 @@ TEST_CASE("chunked: shapes of all ranks, edges, missing chunks, fill values, bot
 TEST_CASE("errors of chunks carry path, tensor and offset") {
     TensorInfo tensor = tensor_of(DType::uint8, {8});
     Bytes expected;
-    const auto layout = cut(random_bytes(8, 1), {8}, {4}, 1, expected, {}, [](std::uint64_t) { return true; });
+    const auto layout =
+        cut(random_bytes(8, 1), {8}, {4}, 1, expected, {}, [](std::uint64_t) { return true; });
     layout->filters = {{Filter::fletcher32, {}}};
     tensor.storage.layout = std::shared_ptr<const ChunkedLayout>(layout);
     const Error error = test::error_of([&] { read(tensor, 4, 4); });
@@ -175,4 +191,55 @@ TEST_CASE("errors of chunks carry path, tensor and offset") {
     CHECK(error.path() == "chunks");
     CHECK(error.tensor() == "t");
     CHECK(error.offset() == 4);
+}
+
+TEST_CASE("whole tensors on several threads are those of one thread") {
+    // Larger than what is worth threads: some axes cut, some not, chunks missing, both byte orders.
+    const std::pair<Shape, Shape> cases[] = {{{1 << 20, 5}, {1 << 13, 5}},
+                                             {{1100, 1000}, {64, 300}},
+                                             {{3, 1 << 19}, {3, 1 << 16}},
+                                             {{5'000'000}, {1 << 20}}};
+    unsigned seed = 0;
+    for (const auto& row : cases) {
+        const Shape &shape = row.first, &chunk = row.second;
+        for (const bool big : {false, true}) {
+            CAPTURE(shape.to_string());
+            CAPTURE(big);
+            TensorInfo tensor = tensor_of(DType::float32, shape);
+            const Bytes whole = random_bytes(tensor.byte_count(), ++seed);
+            Bytes expected;
+            tensor.storage.layout = std::shared_ptr<const ChunkedLayout>(
+                cut(whole, shape, chunk, 4, expected, random_bytes(4, seed),
+                    [](std::uint64_t cell) { return cell % 5 != 3; }));
+            tensor.storage.big_endian = big;
+            if (big) expected = swapped(expected, DType::float32);
+            for (const unsigned threads : {1u, 2u, 5u, 0u}) {
+                Bytes out(expected.size(), std::byte{0xee});
+                read_tensor(tensor, out, threads);
+                CHECK(out == expected);
+            }
+        }
+    }
+    TensorInfo tensor = tensor_of(DType::uint8, {4});
+    Bytes small(3);
+    CHECK(test::code_of([&] { read_tensor(tensor, small); }) == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("an error in one of many threads carries path, tensor and offset") {
+    TensorInfo tensor = tensor_of(DType::uint8, {8 << 20});
+    Bytes expected;
+    const auto layout = cut(random_bytes(8 << 20, 1), {8 << 20}, {1 << 20}, 1, expected, {},
+                            [](std::uint64_t) { return true; });
+    layout->filters = {{Filter::fletcher32, {}}};
+    for (Chunk& chunk : layout->chunks)
+        chunk.filter_mask = chunk.grid_index == 5 ? 0 : 1;
+    tensor.storage.layout = std::shared_ptr<const ChunkedLayout>(layout);
+    for (const unsigned threads : {1u, 3u}) {
+        Bytes out(expected.size());
+        const Error error = test::error_of([&] { read_tensor(tensor, out, threads); });
+        CHECK(error.code() == ErrorCode::checksum_mismatch);
+        CHECK(error.path() == "chunks");
+        CHECK(error.tensor() == "t");
+        CHECK(error.offset() == 5 << 20);
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HDF5 reader's small parsers against byte sequences taken from real files and from the format's description.
+// The HDF5 reader's small parsers against byte sequences taken from real files and from the format's
+// description.
 #include <doctest/doctest.h>
 
 #include <numeric>
@@ -47,7 +48,8 @@ TEST_CASE("lookup3") {
     CHECK(lookup3(test::from_text("abcdefghijklm")) == 0x928128f9);
     CHECK(lookup3(test::from_text("Four score and seven years ago")) == 0x17770551);
     Bytes counting(48);
-    for (std::size_t i = 0; i < counting.size(); ++i) counting[i] = static_cast<std::byte>(i);
+    for (std::size_t i = 0; i < counting.size(); ++i)
+        counting[i] = static_cast<std::byte>(i);
     CHECK(lookup3(counting) == 0x2f4775ab);
 }
 
@@ -85,13 +87,16 @@ TEST_CASE_FIXTURE(Parts, "datatypes of Keras files") {
 }
 
 TEST_CASE_FIXTURE(Parts, "bool and complex as h5py stores them") {
-    const Datatype boolean = type("18 020000 01000000 10 080000 01000000 0000 0800 46414c5345000000 5452554500000000 0001");
+    const Datatype boolean =
+        type("18 020000 01000000 10 080000 01000000 0000 0800 46414c5345000000 5452554500000000 0001");
     CHECK(boolean.dtype == DType::boolean);
     // Another pair of values is an ordinary enum.
-    const Datatype other = type("18 020000 01000000 10 080000 01000000 0000 0800 46414c5345000000 5452554500000000 0002");
+    const Datatype other =
+        type("18 020000 01000000 10 080000 01000000 0000 0800 46414c5345000000 5452554500000000 0002");
     CHECK(other.dtype == DType::int8);
     CHECK(other.problem.empty());
-    const std::string member = "00000000 00000000 00000000 00000000 00000000 00000000 00000000";  // rank, permutation, dims
+    const std::string member =
+        "00000000 00000000 00000000 00000000 00000000 00000000 00000000";  // rank, permutation, dims
     const Datatype complex = type("16 020000 08000000 7200000000000000 00000000 " + member + float32 +
                                   "6900000000000000 04000000 " + member + float32);
     CHECK(complex.dtype == DType::complex64);
@@ -101,36 +106,65 @@ TEST_CASE_FIXTURE(Parts, "bool and complex as h5py stores them") {
     CHECK(pair.name == "compound");
     CHECK_FALSE(pair.problem.empty());
     // Version 3: names unpadded, offsets in one byte.
-    const Datatype version3 = type(std::string("36 020000 08000000 7200 00 ") + float32 + "6900 04 " + float32);
+    const Datatype version3 =
+        type(std::string("36 020000 08000000 7200 00 ") + float32 + "6900 04 " + float32);
     CHECK(version3.dtype == DType::complex64);
 }
 
-TEST_CASE_FIXTURE(Parts, "datatypes that contradict themselves are damage; those we cannot use have a problem") {
-    CHECK(test::code_of([&] { type("10 080000 00000000 0000 0800"); }) == ErrorCode::damaged);          // no size
-    CHECK(test::code_of([&] { type("10 080000 01000000 0000 0900"); }) == ErrorCode::damaged);          // 9 bits in a byte
-    CHECK(test::code_of([&] { type("10 080000 01000000 0000"); }) == ErrorCode::damaged);               // cut short
-    CHECK(test::code_of([&] { type("19 010100 08000000 10 000000 01000000 0000 0800"); }) == ErrorCode::damaged);
-    CHECK(test::code_of([&] { type("1f 000000 01000000"); }) == ErrorCode::unsupported);                // class 15
-    CHECK(test::code_of([&] { type("51 201f00 04000000 0000 2000 17 08 00 17 7f000000"); }) == ErrorCode::unsupported);
-    CHECK_FALSE(type("10 080000 02000000 0300 0500").problem.empty());                                  // 5 bits at 3
-    CHECK_FALSE(type("11 200f00 03000000 0000 1800 0f 08 00 0f 7f000000").problem.empty());             // 24-bit float
+TEST_CASE_FIXTURE(Parts, "types that HDF5 2 has a name for") {
+    CHECK(type("11 200700 01000000 0000 0800 03 04 00 03 07000000").dtype == DType::float8_e4m3fn);
+    CHECK(type("11 200700 01000000 0000 0800 02 05 00 02 0f000000").dtype == DType::float8_e5m2);
+    CHECK(type(std::string("5b 010000 08000000") + float32).dtype == DType::complex64);
+    const Datatype big = type("5b 010000 10000000 11 213f00 08000000 0000 4000 34 0b 00 34 ff030000");
+    CHECK(big.dtype == DType::complex128);
+    CHECK(big.big_endian);
+    CHECK(big.problem.empty());
+    const Datatype half = type("5b 010000 04000000 11 200f00 02000000 0000 1000 0a 05 00 0a 0f000000");
+    CHECK(half.name == "complex(float16)");
+    CHECK_FALSE(half.problem.empty());
+    CHECK(test::code_of([&] { type(std::string("5b 010000 09000000") + float32); }) == ErrorCode::damaged);
+    CHECK(test::code_of([&] { type(std::string("5b 000000 08000000") + float32); }) ==
+          ErrorCode::unsupported);
+    CHECK(test::code_of([&] { type(std::string("4b 010000 08000000") + float32); }) ==
+          ErrorCode::unsupported);
+    CHECK(type(std::string("56 020000 08000000 7200 00 ") + float32 + "6900 04 " + float32).dtype ==
+          DType::complex64);
+}
+
+TEST_CASE_FIXTURE(Parts,
+                  "datatypes that contradict themselves are damage; those we cannot use have a problem") {
+    CHECK(test::code_of([&] { type("10 080000 00000000 0000 0800"); }) == ErrorCode::damaged);  // no size
+    CHECK(test::code_of([&] { type("10 080000 01000000 0000 0900"); }) ==
+          ErrorCode::damaged);                                                             // 9 bits in a byte
+    CHECK(test::code_of([&] { type("10 080000 01000000 0000"); }) == ErrorCode::damaged);  // cut short
+    CHECK(test::code_of([&] { type("19 010100 08000000 10 000000 01000000 0000 0800"); }) ==
+          ErrorCode::damaged);
+    CHECK(test::code_of([&] { type("1f 000000 01000000"); }) == ErrorCode::unsupported);  // class 15
+    CHECK(test::code_of([&] { type("61 201f00 04000000 0000 2000 17 08 00 17 7f000000"); }) ==
+          ErrorCode::unsupported);
+    CHECK_FALSE(type("10 080000 02000000 0300 0500").problem.empty());                       // 5 bits at 3
+    CHECK_FALSE(type("11 200f00 03000000 0000 1800 0f 08 00 0f 7f000000").problem.empty());  // 24-bit float
     std::string nested;
-    for (int i = 0; i < 40; ++i) nested += "19 000000 10000000 ";
+    for (int i = 0; i < 40; ++i)
+        nested += "19 000000 10000000 ";
     CHECK(test::code_of([&] { type(nested); }) == ErrorCode::damaged);
 }
 
 TEST_CASE_FIXTURE(Parts, "dataspaces") {
     CHECK(space("01 00 00 00 00000000").shape == Shape{});
     CHECK(space("01 00 00 00 00000000").elements == 1);
-    const Dataspace unlimited = space("01 02 01 00 00000000 0300000000000000 0500000000000000 ffffffffffffffff 0500000000000000");
+    const Dataspace unlimited =
+        space("01 02 01 00 00000000 0300000000000000 0500000000000000 ffffffffffffffff 0500000000000000");
     CHECK(unlimited.shape == Shape{3, 5});
     CHECK(unlimited.elements == 15);
     CHECK(unlimited.max[0] == format::undefined);
     CHECK(space("02 00 00 02").is_null);
     CHECK(space("02 01 00 01 0000000000000000").elements == 0);
-    CHECK(test::code_of([&] { space("01 01 01 00 00000000 0300000000000000 0200000000000000"); }) == ErrorCode::damaged);
+    CHECK(test::code_of([&] { space("01 01 01 00 00000000 0300000000000000 0200000000000000"); }) ==
+          ErrorCode::damaged);
     CHECK(test::code_of([&] { space("01 21 00 00 00000000"); }) == ErrorCode::damaged);
-    CHECK(test::code_of([&] { space("01 02 00 00 00000000 0000000001000000 0000000001000000"); }) == ErrorCode::limit_exceeded);
+    CHECK(test::code_of([&] { space("01 02 00 00 00000000 0000000001000000 0000000001000000"); }) ==
+          ErrorCode::limit_exceeded);
     CHECK(test::code_of([&] { space("03 00 00 00 00000000"); }) == ErrorCode::unsupported);
 }
 
@@ -178,7 +212,8 @@ TEST_CASE_FIXTURE(Parts, "metadata: reads beyond the file and repeated reading e
     CHECK(buffer.empty());
     CHECK(metadata.read(0, 64, buffer, "a thing").size() == 64);
     const auto again = [&] {
-        for (int i = 0; i < 2'000'000; ++i) metadata.read(0, 64, buffer, "a thing");
+        for (int i = 0; i < 2'000'000; ++i)
+            metadata.read(0, 64, buffer, "a thing");
     };
     CHECK(test::code_of(again) == ErrorCode::limit_exceeded);
     CHECK(metadata.exhausted());
@@ -186,8 +221,10 @@ TEST_CASE_FIXTURE(Parts, "metadata: reads beyond the file and repeated reading e
 
 TEST_CASE("position sets notice what was there") {
     PositionSet set;
-    for (std::uint64_t i = 0; i < 1000; ++i) CHECK(set.insert(i * 4096));
-    for (std::uint64_t i = 0; i < 1000; ++i) CHECK_FALSE(set.insert(i * 4096));
+    for (std::uint64_t i = 0; i < 1000; ++i)
+        CHECK(set.insert(i * 4096));
+    for (std::uint64_t i = 0; i < 1000; ++i)
+        CHECK_FALSE(set.insert(i * 4096));
     set.clear();
     CHECK(set.insert(4096));
 }
