@@ -92,6 +92,7 @@ private:
         config_options.notes = &lifting_.warnings;
         Model& model = lifting_.model;
         model = model_from_config(config, config_options);
+        drop_left_out(model, framework_, &layout::OwnWeight::not_in_legacy);
         const Pairing pairing = pair_layers(model, stored_.layers, framework_);
         if (pairing.by_order) {
             lifting_.warnings.push_back(

@@ -8,10 +8,8 @@
 #include "container/json/json.h"
 #include "dialect/guess.h"
 #include "dialect/keras_legacy.h"
+#include "dialect/keras_legacy_listing.h"
 #include "dialect/reporting.h"
-#include "model/config.h"
-#include "model/naming.h"
-#include "model/order.h"
 
 namespace ballast::keras_legacy {
 namespace {
@@ -19,119 +17,10 @@ namespace {
 using hdf5::Builder;
 using layout::Framework;
 
-/// What tf_keras 2.21.0 writes. A file without the attribute is taken for one of Keras 1.
-constexpr std::string_view layout_version = "2.21.0";
-
-struct NamedWeight {
-    WeightRef ref;
-    std::string name;
-    std::vector<WeightRef> copies = {};  ///< the same variable as other layers hold it; stored once
-};
-struct NamedLayer {
-    std::string name;
-    std::vector<NamedWeight> weights;
-};
-
-/// Finds layers, order and names.
-class Listing {
-public:
-    /// `own_order`: a file of this dialect goes back to the framework it came from.
-    Listing(const Model& model, Framework framework, bool own_order)
-        : model_(model),
-          framework_(framework),
-          own_(model.producer.dialect == dialect),
-          own_order_(own_ && own_order),
-          names_(canonical_names(model)) {}
-
-    std::vector<NamedLayer> layers() const {
-        if (has_classes(model_)) return from_classes();
-        if (own_) return from_keys();
-        throw Error(ErrorCode::needs_config,
-                    "a legacy .h5 lists the layers in the model's order, which the source does not tell")
-            .hint(
-                "give the architecture: --config MODEL.json (written by model.to_json()), or a whole-model "
-                ".h5 or .keras");
-    }
-
-    NamedLayer top_level() const {
-        NamedLayer result;
-        const Layer& root = model_.layers[model_.root];
-        for (std::uint32_t i = 0; i < root.weights.size(); ++i) {
-            const std::string& key = root.weights[i].stored_key;
-            const bool keep = own_ && !key.empty();
-            result.weights.push_back(
-                {{model_.root, i},
-                 keep ? key : (root.name.empty() ? "" : root.name + "/") + root.weights[i].role + ":0"});
-        }
-        return result;
-    }
-
-    const std::string& canonical(const WeightRef& ref) const { return names_.weights[ref.layer][ref.weight]; }
-
-private:
-    std::vector<NamedLayer> from_keys() const {
-        std::vector<NamedLayer> result;
-        for (const Edge& edge : model_.layers[model_.root].edges) {
-            const Layer& layer = model_.layers[edge.child];
-            NamedLayer named{layer.stored_key, {}};
-            for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
-                named.weights.push_back({{edge.child, i}, layer.weights[i].stored_key});
-            }
-            result.push_back(std::move(named));
-        }
-        return result;
-    }
-
-    std::vector<NamedLayer> from_classes() const {
-        std::vector<NamedLayer> result;
-        for (const LayerId id : legacy_layers(model_, framework_)) {
-            const Layer& layer = model_.layers[id];
-            NamedLayer named{own_ && !layer.stored_key.empty() ? layer.stored_key : layer.name, {}};
-            if (weights_known(layer)) {
-                for (const LegacyEntry& entry : flatten_legacy(model_, id, framework_)) {
-                    named.weights.push_back({entry.weight, weight_name(id, entry.weight), entry.copies});
-                }
-                if (own_order_) keep_order(named.weights);
-            } else {
-                for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
-                    named.weights.push_back({{id, i}, weight_name(id, {id, i})});
-                }
-            }
-            result.push_back(std::move(named));
-        }
-        return result;
-    }
-
-    /// As the file had them: tf_keras loads by position, and a config does not keep every flag that decides it.
-    void keep_order(std::vector<NamedWeight>& weights) const {
-        const auto place = [this](const NamedWeight& named) {
-            return model_.layers[named.ref.layer].weights[named.ref.weight].stored_place;
-        };
-        const bool known = std::all_of(weights.begin(), weights.end(),
-                                       [&](const NamedWeight& named) { return place(named) != 0; });
-        if (!known) return;
-        std::stable_sort(weights.begin(), weights.end(), [&](const NamedWeight& a, const NamedWeight& b) {
-            return place(a) < place(b);
-        });
-    }
-
-    /// The stored name, or "<layer>/<path below it>/<role>:0" as tf_keras names variables.
-    std::string weight_name(LayerId top, const WeightRef& ref) const {
-        const std::string& stored = model_.layers[ref.layer].weights[ref.weight].stored_key;
-        if (own_ && !stored.empty()) return stored;
-        std::string_view rest = names_.weights[ref.layer][ref.weight];
-        const std::string& path = names_.layers[top];
-        if (rest.size() > path.size() && rest.starts_with(path) && rest[path.size()] == '/')
-            rest.remove_prefix(path.size() + 1);
-        return model_.layers[top].name + "/" + std::string(rest) + ":0";
-    }
-
-    const Model& model_;
-    Framework framework_;
-    bool own_;
-    bool own_order_;
-    CanonicalNames names_;
-};
+/// What tf_keras and Keras 3 write. A file without the attribute is taken for one of Keras 1, and the order
+/// within layers follows from who wrote it.
+constexpr std::string_view tf_keras_version = "2.21.0";
+constexpr std::string_view keras3_version = "3.15.1";
 
 /// Whether the two frameworks would put the weights of some layer into another order.
 bool orders_differ(const Model& model) {
@@ -149,7 +38,11 @@ bool orders_differ(const Model& model) {
 class Writer {
 public:
     Writer(const Model& model, const SaveOptions& options, Report& report, Framework framework)
-        : model_(model), options_(options), report_(report), listing_(model, framework, options.flavor.empty() || options.flavor == model.producer.flavor) {}
+        : model_(model),
+          options_(options),
+          report_(report),
+          framework_(framework),
+          listing_(model, framework, options.flavor.empty() || options.flavor == model.producer.flavor) {}
 
     hdf5::Planned plan(std::string file_name) {
         const bool own = model_.producer.dialect == dialect;
@@ -164,6 +57,7 @@ public:
         write_versions(base, Builder::Charset::ascii);
         write_layers(base);
         if (whole) write_configs();
+        report_left_out();
         write_optimizer(whole);
         report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
@@ -175,13 +69,15 @@ public:
 private:
     void write_versions(Builder::Id group, Builder::Charset charset) {
         const bool own = model_.producer.dialect == dialect;
-        const std::string version = own ? model_.producer.keras_version : std::string(layout_version);
+        const std::string_view current = framework_ == Framework::keras3 ? keras3_version : tf_keras_version;
+        const std::string version = own ? model_.producer.keras_version : std::string(current);
         const std::string backend = own ? model_.producer.backend : "tensorflow";
         if (!backend.empty()) builder_.attribute(group, "backend", backend, charset);
         if (!version.empty()) builder_.attribute(group, "keras_version", version, charset);
     }
 
     void write_layers(Builder::Id base) {
+        listing_.check_complete();
         std::vector<std::string> names;
         for (const NamedLayer& layer : listing_.layers()) {
             names.push_back(layer.name);
@@ -190,6 +86,15 @@ private:
         builder_.name_list(base, "layer_names", names);
         // Every Keras since 2.6 writes this group, mostly empty; older loaders do not look for it.
         write_weights(builder_.group(base, "top_level_model_weights"), listing_.top_level());
+    }
+
+    void report_left_out() {
+        for (const WeightRef& ref : listing_.left_out()) {
+            const TensorExpr& value = model_.layers[ref.layer].weights[ref.weight].value;
+            if (value.empty()) continue;
+            report_.add(ReportEntry::Kind::dropped, source_name(value), {},
+                        "legacy files of this flavour leave it out", true);
+        }
     }
 
     void write_weights(Builder::Id group, const NamedLayer& layer) {
@@ -256,6 +161,7 @@ private:
     const Model& model_;
     const SaveOptions& options_;
     Report& report_;
+    Framework framework_;
     Listing listing_;
     Builder builder_;
 };
@@ -271,9 +177,11 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
     const bool keras3 =
         options.flavor == "keras3" ||
         (options.flavor.empty() && model.producer.dialect == dialect && model.producer.flavor == "keras3");
-    if (options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) && orders_differ(model))
+    if (options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) &&
+        orders_differ(model))
         report.warn(
-            "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is tf_keras' (Keras 3 "
+            "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is "
+            "tf_keras' (Keras 3 "
             "needs --flavor keras3)");
     return Writer(model, options, report, keras3 ? Framework::keras3 : Framework::tf_keras)
         .plan(std::move(file_name));

@@ -23,10 +23,10 @@ std::string label(const Layer& layer) {
 /// Binds the variables of one group to one layer of the config.
 class Binder {
 public:
-    Binder(const hdf5::File& file, Lifting& lifting, const OpenOptions& options)
-        : file_(file), lifting_(lifting), options_(options) {}
+    Binder(const hdf5::File& file, Lifting& lifting, const OpenOptions& options, layout::Framework framework)
+        : file_(file), lifting_(lifting), options_(options), framework_(framework) {}
 
-    void bind(const V3Group& group) {
+    void bind(V3Group group) {
         Layer& layer = lifting_.model.layers[group.layer];
         layer.stored_key = group.path;
         const hdf5::ObjectId object = find(group.path);
@@ -39,6 +39,7 @@ public:
             });
         }
         if (!weights_known(layer)) return bind_unknown(group.layer, stored);
+        take_as_quantized(layer, group, stored);
         if (stored.size() != group.variables.size()) throw count_mismatch(layer, group, stored.size());
         for (const V3Variable& variable : group.variables) {
             const auto found = std::find_if(stored.begin(), stored.end(), [&](const Variable& candidate) {
@@ -68,6 +69,47 @@ public:
     }
 
 private:
+    /// A layer quantized after its config was written, or inside a layer whose config does not say so
+    /// (attention's projections): its dtypes tell.
+    void take_as_quantized(Layer& layer, V3Group& group, const std::vector<Variable>& stored) {
+        const layout::Variant* variant = quantized_variant(layer, stored);
+        if (variant == nullptr) return;
+        std::vector<Weight> weights;
+        std::vector<V3Variable> variables;
+        for (const layout::OwnWeight& own : variant->weights) {
+            if (own.not_in_v3.has(framework_)) continue;
+            const auto position = static_cast<std::uint32_t>(weights.size());
+            variables.push_back(
+                {std::to_string(position), std::string(own.role), WeightRef{group.layer, position}});
+            Weight& weight = weights.emplace_back();
+            weight.role = own.role;
+            weight.trainable = own.trainable;
+        }
+        if (std::ranges::equal(variables, group.variables, {}, &V3Variable::role, &V3Variable::role)) return;
+        lifting_.warnings.push_back(label(layer) + " is quantized in the file, and not in the config " +
+                                    options_.config_path);
+        layer.weights = std::move(weights);
+        group.variables = std::move(variables);
+    }
+
+    const layout::Variant* quantized_variant(const Layer& layer, const std::vector<Variable>& stored) const {
+        const layout::ClassLayout* known =
+            layer.package.empty() ? layout::find_class(layer.class_name) : nullptr;
+        if (known == nullptr || !layout::can_be_quantized(*known)) return nullptr;
+        std::vector<DType> dtypes;
+        std::vector<Shape> shapes;
+        for (std::size_t i = 0; i < stored.size(); ++i) {
+            if (stored[i].key != std::to_string(i)) return nullptr;
+            TensorInfo tensor = tensor_of(file_, stored[i].dataset);
+            dtypes.push_back(tensor.dtype);
+            shapes.push_back(std::move(tensor.shape));
+        }
+        std::vector<layout::Shape> spans;
+        for (const Shape& shape : shapes)
+            spans.push_back(shape.dims());
+        return layout::quantized_variant(*known, spans, dtypes, framework_);
+    }
+
     void bind(const V3Variable& variable, TensorInfo tensor) {
         if (!variable.weight) {
             std::string name = tensor.stored_name;
@@ -120,6 +162,7 @@ private:
     const hdf5::File& file_;
     Lifting& lifting_;
     const OpenOptions& options_;
+    layout::Framework framework_;
     std::unordered_set<hdf5::ObjectId> visited_;
 };
 
@@ -132,7 +175,8 @@ void lift_by_config(const hdf5::File& file, Lifting& lifting, layout::Framework 
     config_options.where = options.config_path;
     config_options.notes = &lifting.warnings;
     lifting.model = model_from_config(options.config, config_options);
-    Binder binder(file, lifting, options);
+    drop_left_out(lifting.model, framework, &layout::OwnWeight::not_in_v3);
+    Binder binder(file, lifting, options, framework);
     for (const V3Group& group : v3_paths(lifting.model, framework))
         binder.bind(group);
     binder.keep_rest();

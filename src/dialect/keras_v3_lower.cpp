@@ -9,8 +9,10 @@
 #include "dialect/keras_v3_groups.h"
 #include "dialect/keras_v3_write.h"
 #include "dialect/reporting.h"
+#include "model/config.h"
 #include "model/naming.h"
 #include "model/paths.h"
+#include "model/paths_walk.h"
 
 namespace ballast::keras_v3 {
 namespace {
@@ -50,6 +52,25 @@ public:
         }
     }
 
+    /// Variables that the framework merges into others before it saves: it would take the sum, which is more
+    /// than a place to find.
+    void report_unstored() {
+        const auto variants = layer_variants(model_, flavor_);
+        for (LayerId id = 0; id < model_.layers.size(); ++id) {
+            if (variants[id] == nullptr) continue;
+            for (const layout::OwnWeight& own : variants[id]->weights) {
+                const auto position = find_role(model_.layers[id], own.role);
+                if (!own.not_in_v3.has(flavor_) || !position) continue;
+                const TensorExpr& value = model_.layers[id].weights[*position].value;
+                if (value.empty()) continue;
+                report_.add(ReportEntry::Kind::dropped, source_name(value), {},
+                            "the framework merges it into the kernel when it saves a .weights.h5, which is "
+                            "not done here",
+                            true);
+            }
+        }
+    }
+
 private:
     Error no_source(const Layer& layer, const std::string& path) const {
         const std::string framework = flavor_ == Framework::keras3 ? "Keras 3" : "tf_keras";
@@ -75,6 +96,7 @@ void build(Output& output, const Model& model, Framework flavor, const SaveOptio
     Writer writer(output, source, flavor, report);
     for (const V3Group& group : groups)
         writer.write(group);
+    writer.report_unstored();
     write_optimizer(output, model, flavor, options, report);
     write_metrics(output, model, flavor, options, report);
 }

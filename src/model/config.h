@@ -78,4 +78,9 @@ const layout::Variant* made_child_variant(const layout::Variant* parent, const E
 /// none (containers, unknown classes, classes that framework does not have).
 std::vector<const layout::Variant*> layer_variants(const Model& model, layout::Framework framework);
 
+/// Removes the variables that a kind of file does not hold: &layout::OwnWeight::not_in_v3 (low-rank factors,
+/// which Keras 3 merges into the kernel) or not_in_legacy (a lookup layer's tf-idf table).
+void drop_left_out(Model& model, layout::Framework framework,
+                   layout::FrameworkSet layout::OwnWeight::*left_out);
+
 }  // namespace ballast

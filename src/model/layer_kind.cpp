@@ -86,4 +86,17 @@ std::vector<const layout::Variant*> layer_variants(const Model& model, layout::F
     return variants;
 }
 
+void drop_left_out(Model& model, layout::Framework framework,
+                   layout::FrameworkSet layout::OwnWeight::*left_out) {
+    const auto variants = layer_variants(model, framework);
+    for (std::size_t id = 0; id < model.layers.size(); ++id) {
+        if (variants[id] == nullptr) continue;
+        std::erase_if(model.layers[id].weights, [&](const Weight& weight) {
+            return std::ranges::any_of(variants[id]->weights, [&](const layout::OwnWeight& own) {
+                return own.role == weight.role && (own.*left_out).has(framework);
+            });
+        });
+    }
+}
+
 }  // namespace ballast

@@ -51,9 +51,16 @@ bool is_one_of(std::string_view text, std::string_view accepted) {
     }
 }
 
-/// The config's value, else that of the key's name in Keras 1, else the class default.
+/// The config's value, else that of the key's name in Keras 1, else the class default. Where only the other
+/// framework has a default, the key is no option of this one: its default holds whatever the config says.
 ConfigValue effective_value(const ClassLayout& layout, const ConfigLookup& config, std::string_view key,
                             Framework framework) {
+    const Default* own = nullptr;
+    const Default* foreign = nullptr;
+    for (const Default& fallback : layout.defaults) {
+        if (fallback.key == key) (fallback.frameworks.has(framework) ? own : foreign) = &fallback;
+    }
+    if (own == nullptr && foreign != nullptr) return foreign->value;
     ConfigValue value = config(key);
     if (value.type != ConfigValue::Type::missing) return value;
     if (framework == Framework::tf_keras) {
@@ -62,9 +69,7 @@ ConfigValue effective_value(const ClassLayout& layout, const ConfigLookup& confi
             if (value.type != ConfigValue::Type::missing) return value;
         }
     }
-    for (const Default& fallback : layout.defaults)
-        if (fallback.key == key && fallback.frameworks.has(framework)) return fallback.value;
-    return value;
+    return own != nullptr ? own->value : value;
 }
 
 /// The quantization mode of a dtype policy: {"config": {"mode": "int8"}} or "int8_from_float32"; else empty.

@@ -62,6 +62,7 @@ struct OwnWeight {
     std::uint8_t gates = 0;      ///< recurrent cells: last dimension in units (LSTM kernel 4); else 0
     bool trainable = true;       ///< by nature; a frozen layer's kernel still is
     FrameworkSet not_in_legacy;  ///< frameworks whose legacy .h5 leave it out
+    FrameworkSet not_in_v3;      ///< frameworks whose v3 files leave it out (merged into the kernel)
 };
 
 struct ClassLayout;
@@ -114,6 +115,9 @@ struct Variant {
     std::span<const Condition> when;  ///< all must hold
     std::span<const OwnWeight> weights;
     std::span<const Child> children;
+    /// By framework: indices into `weights` as legacy files list them; empty where trainable ones come first,
+    /// in the order above.
+    std::array<std::span<const std::uint8_t>, 2> legacy_weights;
     /// Child indices in the order of [Order][Framework]; see child_order().
     std::array<std::array<std::span<const std::uint8_t>, 2>, 2> order;
 };
@@ -189,6 +193,14 @@ using Shape = std::span<const std::uint64_t>;
 std::optional<std::vector<std::string_view>> roles_for(const ClassLayout& layout,
                                                        std::span<const Shape> shapes, Framework framework,
                                                        std::span<const DType> dtypes = {});
+
+/// Whether the class has variants for quantized layers.
+bool can_be_quantized(const ClassLayout& layout);
+
+/// The one variant of a quantized layer that fits as above; null when there is none, or when several with
+/// different variables do.
+const Variant* quantized_variant(const ClassLayout& layout, std::span<const Shape> shapes,
+                                 std::span<const DType> dtypes, Framework framework);
 
 /// A class and variant that could have produced the given weights.
 struct Candidate {

@@ -46,16 +46,31 @@ bool dtype_fits(const OwnWeight& weight, DType dtype) {
     return dtype_from_name(weight.dtype) == dtype;
 }
 
+/// What v3 files hold of the variant's own variables, in stored order.
+std::vector<const OwnWeight*> stored_weights(const Variant& variant, Framework framework) {
+    std::vector<const OwnWeight*> stored;
+    for (const OwnWeight& weight : variant.weights)
+        if (!weight.not_in_v3.has(framework)) stored.push_back(&weight);
+    return stored;
+}
+
 /// Could these variables, in stored order, be all of the variant's own?
-bool own_fit(const Variant& variant, std::span<const Shape> shapes, std::span<const DType> dtypes) {
-    if (dtypes.empty() && is_quantized(variant)) return false;
-    std::vector<const OwnWeight*> own;
-    for (const OwnWeight& weight : variant.weights) {
-        if (!weight.key.empty()) return false;
-        if (own.size() < dtypes.size() && !dtype_fits(weight, dtypes[own.size()])) return false;
-        own.push_back(&weight);
-    }
-    return shapes_fit(own, shapes);
+bool own_fit(const Variant& variant, std::span<const Shape> shapes, std::span<const DType> dtypes,
+             Framework framework) {
+    if (!variant.frameworks.has(framework) || (dtypes.empty() && is_quantized(variant))) return false;
+    const std::vector<const OwnWeight*> stored = stored_weights(variant, framework);
+    if (std::ranges::any_of(stored, [](const OwnWeight* weight) { return !weight->key.empty(); }))
+        return false;
+    for (std::size_t i = 0; i < stored.size() && i < dtypes.size(); ++i)
+        if (!dtype_fits(*stored[i], dtypes[i])) return false;
+    return shapes_fit(stored, shapes);
+}
+
+std::vector<std::string_view> stored_roles(const Variant& variant, Framework framework) {
+    std::vector<std::string_view> roles;
+    for (const OwnWeight* weight : stored_weights(variant, framework))
+        roles.push_back(weight->role);
+    return roles;
 }
 
 bool is_shared(std::span<const OwnWeight> own, std::string_view attribute, std::string_view role) {
@@ -114,14 +129,27 @@ std::optional<std::vector<std::string_view>> roles_for(const ClassLayout& layout
                                                        std::span<const DType> dtypes) {
     std::optional<std::vector<std::string_view>> agreed;
     for (const Variant& variant : layout.variants) {
-        if (!variant.frameworks.has(framework) || !own_fit(variant, shapes, dtypes)) continue;
-        std::vector<std::string_view> roles;
-        for (const OwnWeight& weight : variant.weights)
-            roles.push_back(weight.role);
+        if (!own_fit(variant, shapes, dtypes, framework)) continue;
+        std::vector<std::string_view> roles = stored_roles(variant, framework);
         if (agreed && *agreed != roles) return std::nullopt;
         agreed = std::move(roles);
     }
     return agreed;
+}
+
+bool can_be_quantized(const ClassLayout& layout) {
+    return std::ranges::any_of(layout.variants, is_quantized);
+}
+
+const Variant* quantized_variant(const ClassLayout& layout, std::span<const Shape> shapes,
+                                 std::span<const DType> dtypes, Framework framework) {
+    const Variant* found = nullptr;
+    for (const Variant& variant : layout.variants) {
+        if (!is_quantized(variant) || !own_fit(variant, shapes, dtypes, framework)) continue;
+        if (found == nullptr) found = &variant;
+        if (stored_roles(*found, framework) != stored_roles(variant, framework)) return nullptr;
+    }
+    return found;
 }
 
 std::vector<Candidate> candidates_for(std::span<const NamedShape> weights, Framework framework) {

@@ -31,12 +31,50 @@ WeightRef unpack(Variable variable) {
 
 using List = std::vector<Variable>;
 
+/// By nature, as the framework that writes or reads the file sees it.
+bool is_trainable_kind(const layout::Variant* variant, const Weight& weight) {
+    if (variant != nullptr) {
+        for (const layout::OwnWeight& own : variant->weights)
+            if (own.role == weight.role) return own.trainable;
+    }
+    return weight.trainable;
+}
+
 /// A variable that the framework's legacy files do not hold (the tf-idf table of a lookup layer).
 bool is_left_out(const layout::Variant* variant, std::string_view role, layout::Framework framework) {
     if (variant == nullptr) return false;
     return std::any_of(variant->weights.begin(), variant->weights.end(), [&](const layout::OwnWeight& own) {
         return own.role == role && own.not_in_legacy.has(framework);
     });
+}
+
+/// Positions of a layer's own weights in the order of legacy files, before they are parted.
+std::vector<std::uint32_t> own_order(const std::vector<Weight>& weights, const layout::Variant* variant,
+                                     layout::Framework framework) {
+    std::vector<std::uint32_t> positions;
+    std::vector<bool> taken(weights.size());
+    if (variant != nullptr) {
+        for (const std::uint8_t i : variant->legacy_weights[static_cast<std::size_t>(framework)]) {
+            const auto found = std::ranges::find(weights, variant->weights[i].role, &Weight::role);
+            if (found == weights.end()) continue;
+            positions.push_back(static_cast<std::uint32_t>(found - weights.begin()));
+            taken[positions.back()] = true;
+        }
+    }
+    for (std::uint32_t i = 0; i < weights.size(); ++i) {
+        if (!taken[i]) positions.push_back(i);
+    }
+    return positions;
+}
+
+/// The framework's own arrangement; of a class it does not have, the other framework's.
+const layout::Variant* any_variant(const Layer& layer, layout::Framework framework,
+                                   const layout::Variant* made) {
+    const auto other =
+        framework == layout::Framework::keras3 ? layout::Framework::tf_keras : layout::Framework::keras3;
+    const layout::Variant* own = variant_of(layer, framework);
+    if (own == nullptr) own = made;
+    return own != nullptr ? own : variant_of(layer, other);
 }
 
 /// Concatenation without repeats, in the order of first arrival.
@@ -104,8 +142,7 @@ void Flattener::sort_layers(LayerId top) {
     std::unordered_set<LayerId> done;
     std::vector<Frame> stack;
     const auto enter = [&](LayerId id, const layout::Variant* made) {
-        const layout::Variant* own = variant_of(model_.layers[id], framework_);
-        variants_.emplace(id, own != nullptr ? own : made);
+        variants_.emplace(id, any_variant(model_.layers[id], framework_, made));
         children_.emplace(id, legacy_children(model_, id, variants_.at(id), framework_));
         stack.push_back({id, 0});
     };
@@ -158,8 +195,10 @@ Variable Flattener::original(Variable variable) const {
 List Flattener::own(LayerId id, bool trainable) const {
     List list;
     const auto& weights = model_.layers[id].weights;
-    for (std::uint32_t i = 0; i < weights.size(); ++i) {
-        if (weights[i].trainable != trainable || is_left_out(variants_.at(id), weights[i].role, framework_))
+    for (const std::uint32_t i : own_order(weights, variants_.at(id), framework_)) {
+        const layout::Variant* variant = variants_.at(id);
+        if (is_trainable_kind(variant, weights[i]) != trainable ||
+            is_left_out(variant, weights[i].role, framework_))
             continue;
         list.push_back(original(pack({id, i})));
     }
@@ -226,7 +265,7 @@ std::vector<LegacyEntry> Flattener::flatten() {
         std::stable_partition(order.begin(), order.end(), [&](Variable variable) {
             const WeightRef ref = unpack(variable);
             return top_trainable && is_trainable(ref.layer) &&
-                   model_.layers[ref.layer].weights[ref.weight].trainable;
+                   is_trainable_kind(variants_.at(ref.layer), model_.layers[ref.layer].weights[ref.weight]);
         });
     } else {
         order = all_tf_keras(top_);

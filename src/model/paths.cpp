@@ -2,6 +2,7 @@
 // Paths of a Keras 3 weights file: the walk of Keras' own saver over a Model.
 #include "model/paths.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -25,10 +26,19 @@ std::string join(const std::string& path, std::string_view part) {
     return path.empty() ? std::string(part) : path + '/' + std::string(part);
 }
 
-V3Group make_group(const Model& model, LayerId id, std::string path, const layout::Variant* variant) {
+/// False when a file showed other variables than the config promises (a layer quantized later).
+bool covers(const layout::Variant& variant, const Layer& layer) {
+    return std::ranges::all_of(layer.weights, [&](const Weight& weight) {
+        return std::ranges::any_of(variant.weights,
+                                   [&](const layout::OwnWeight& own) { return own.role == weight.role; });
+    });
+}
+
+V3Group make_group(const Model& model, LayerId id, std::string path, const layout::Variant* variant,
+                   layout::Framework flavor) {
     V3Group group{id, std::move(path), {}};
     const Layer& layer = model.layers[id];
-    if (variant == nullptr) {
+    if (variant == nullptr || !covers(*variant, layer)) {
         for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
             group.variables.push_back({std::to_string(i), layer.weights[i].role, WeightRef{id, i}});
         }
@@ -36,6 +46,7 @@ V3Group make_group(const Model& model, LayerId id, std::string path, const layou
     }
     std::uint32_t ordinal = 0;
     for (const layout::OwnWeight& own : variant->weights) {
+        if (own.not_in_v3.has(flavor)) continue;
         std::string key(own.key);
         if (key.empty()) key = std::to_string(ordinal++);
         std::optional<WeightRef> weight;
@@ -101,7 +112,7 @@ std::vector<V3Group> v3_paths(const Model& model, layout::Framework flavor) {
     std::vector<Frame> stack;
     const auto enter = [&](LayerId id, std::string path) {
         seen[id] = true;
-        groups.push_back(make_group(model, id, path, variants[id]));
+        groups.push_back(make_group(model, id, path, variants[id], flavor));
         stack.push_back({id, std::move(path), v3_steps(model, id, variants[id], flavor), 0, {}, {}});
     };
     enter(model.root, {});

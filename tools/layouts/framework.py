@@ -97,16 +97,20 @@ class Framework:
             return list(layer._trainable_variables) + list(layer._non_trainable_variables)
         return list(layer._trainable_weights) + list(layer._non_trainable_weights)
 
-    def own_trainable_count(self, layer):
-        return len(layer._trainable_variables if self.is_keras3 else layer._trainable_weights)
+    def is_trainable(self, layer, variable):
+        """By nature, whether or not the layer is frozen. (Low-rank adaptation freezes the kernel for good.)"""
+        listed = layer._trainable_variables if self.is_keras3 else layer._trainable_weights
+        return any(variable is other for other in listed) and (variable.trainable or not layer.trainable)
+
+    def parted_variables(self, layer):
+        """Own variables by nature, trainable ones and others, each as created."""
+        variables = self.own_variables(layer)
+        return ([v for v in variables if self.is_trainable(layer, v)],
+                [v for v in variables if not self.is_trainable(layer, v)])
 
     @staticmethod
     def variable_name(variable):
         return variable.name.split("/")[-1].removesuffix(":0")
-
-    @staticmethod
-    def key(variable):
-        return id(variable)
 
     @staticmethod
     def array(variable):
@@ -116,10 +120,16 @@ class Framework:
     def dtype(variable):
         return str(getattr(variable.dtype, "name", variable.dtype))
 
+    @staticmethod
+    def with_sub_layers(layer):
+        return list(layer._flatten_layers())
+
     def walk(self, layer):
         """[(path, {dataset name: array})] in the order the framework's own v3 writer visits the objects."""
         visited = []
         array = self.array
+
+        low_rank = [part for part in self.with_sub_layers(layer) if getattr(part, "lora_enabled", False)]
 
         class Recorder(self.saving_lib.NpzIOStore if self.is_keras3 else object):
             def __init__(self):
@@ -130,7 +140,11 @@ class Framework:
                 visited.append((path, store))
                 return store
 
+        for part in low_rank:
+            part.lora_enabled = False  # else the stored kernel is a sum, which is none of the variables
         self.saving_lib._save_state(layer, Recorder(), None, "", set())
+        for part in low_rank:
+            part.lora_enabled = True
         return [(path, {key: array(value) for key, value in store.items()}) for path, store in visited]
 
     @staticmethod

@@ -59,7 +59,13 @@ def weight(tables, item):
         gates=item.get("gates"),
         trainable="false" if item.get("trainable") is False else None,
         not_in_legacy=set_of(item["not_in_legacy"]) if "not_in_legacy" in item else None,
+        not_in_v3=set_of(item["not_in_v3"]) if "not_in_v3" in item else None,
     )
+
+
+def is_one_of(value, accepted):
+    """"a|b*" accepts a and whatever begins with b."""
+    return any(value.startswith(one[:-1]) if one.endswith("*") else value == one for one in accepted.split("|"))
 
 
 def holds(when, config):
@@ -70,8 +76,8 @@ def holds(when, config):
         mode = value.split("_from_")[0] if isinstance(value, str) and "_from_" in value else None
         verdict = {
             "truthy": bool(value), "falsy": not value, "null": value is None, "not_null": value is not None,
-            "equals": str(value) in wanted.split("|"), "not_equals": str(value) not in wanted.split("|"),
-            "quantized": mode == wanted, "not_quantized": mode is None,
+            "equals": is_one_of(str(value), wanted), "not_equals": not is_one_of(str(value), wanted),
+            "quantized": mode is not None and is_one_of(mode, wanted), "not_quantized": mode is None,
         }[name]
         if not verdict:
             return False
@@ -122,9 +128,18 @@ def order(tables, item, which):
     """Child indices per framework; "{}" where the children stand in that order already."""
     listed = item.get(which, {})
     attributes = [sub["attribute"] for sub in item.get("children", [])]
-    spans = [tables.array("std::uint8_t", [str(attributes.index(name)) for name in listed.get(fid, attributes)])
-             for fid in FRAMEWORKS]
+    lead = item["frameworks"][0]  # also for a framework that lacks the class: a file of it can only be the other's
+    orders = [listed.get(fid if fid in item["frameworks"] else lead, attributes) for fid in FRAMEWORKS]
+    spans = [tables.array("std::uint8_t", [str(attributes.index(name)) for name in order]) for order in orders]
     return "{{" + ", ".join(spans) + "}}"
+
+
+def own_order(tables, item):
+    """Indices of the own weights in legacy files per framework; "{}" where trainable ones simply come first."""
+    roles = [weight["role"] for weight in item["weights"]]
+    listed = item.get("legacy_weights", {})
+    return "{{" + ", ".join(tables.array("std::uint8_t", [str(roles.index(role)) for role in listed.get(fid, [])])
+                            for fid in FRAMEWORKS) + "}}"
 
 
 def variant(tables, classes, numbers, item):
@@ -134,6 +149,7 @@ def variant(tables, classes, numbers, item):
         when=tables.array("Condition", [condition(key, test) for key, test in item["when"].items()]),
         weights=tables.array("OwnWeight", [weight(tables, w) for w in item["weights"]]),
         children=tables.array("Child", [child(classes, numbers, c, fids) for c in item.get("children", [])]),
+        legacy_weights=own_order(tables, item),
         order="{{" + order(tables, item, "save_order") + ", " + order(tables, item, "legacy_order") + "}}",
     )
 

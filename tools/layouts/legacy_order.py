@@ -36,9 +36,7 @@ class Rule:
         return [sub for value in values for sub in (value if isinstance(value, (list, tuple)) else [value])]
 
     def own(self, layer):
-        variables = self.framework.own_variables(layer)
-        count = self.framework.own_trainable_count(layer)
-        return variables[:count], variables[count:]
+        return self.framework.parted_variables(layer)
 
     def predict(self, layer):
         both = self.keras3(layer) if self.framework.is_keras3 else sum(self.tf_keras(layer), [])

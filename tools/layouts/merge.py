@@ -2,6 +2,7 @@
 """Turns what two probes saw into the one table: drops axes that change nothing, joins the frameworks."""
 
 from generate import FRAMEWORKS, holds
+from recipes import MERGED
 
 
 def merge(probes, hand):
@@ -97,7 +98,8 @@ def fill_in_axes(by_framework):
             default = other["defaults"][key]
             tests = [row["when"][key] for row in other["rows"]]
             test = next(t for t in tests if holds({key: t}, {key: default}))
-            recipe["defaults"][key] = default
+            if key not in MERGED:
+                recipe["defaults"][key] = default
             for row in recipe["rows"]:
                 row["when"][key] = test
 
@@ -147,7 +149,7 @@ def agrees(variant_so_far, row):
 
 
 def weight_shape(weight):
-    return weight["trainable"], weight["dtype"], weight["key"], weight["rank"], weight["gates"], weight["same_as"]
+    return weight["trainable"], weight["v3"], weight["dtype"], weight["key"], weight["rank"], weight["gates"], weight["same_as"]
 
 
 def plain(attribute):
@@ -168,10 +170,21 @@ def variant(when, layouts):
                   and len(value) == len(children)}
         if listed:
             result[order] = listed
+    own = {fid: own_order(layouts[fid], lead) for fid in fids}
+    if any(own.values()):
+        result["legacy_weights"] = {fid: roles for fid, roles in own.items() if roles}
     empty = {fid: layouts[fid]["empty"] for fid in fids if layouts[fid]["empty"]}
     if empty:
         result["empty_groups"] = empty
     return result
+
+
+def own_order(layout, lead):
+    """Roles in the order of a legacy file, where that is not simply trainable ones first."""
+    roles = [weight["role"] for weight in layout["weights"]]
+    plain_order = sorted(range(len(roles)), key=lambda i: not layout["weights"][i]["trainable"])
+    listed = [roles.index(role) for role in layout["legacy_weights"]]
+    return [] if listed == plain_order else [lead["weights"][i]["role"] for i in listed]
 
 
 def canonical(attribute, lead):
@@ -193,9 +206,10 @@ def weight(i, layouts, fids):
     edges = {fid: layouts[fid]["weights"][i]["tf"] for fid in fids}
     found |= {key: {fid: name for fid, name in values.items() if name != role}
               for key, values in (("name", names), ("tf", edges)) if any(v != role for v in values.values())}
-    lost = [fid for fid in fids if not layouts[fid]["weights"][i]["legacy"]]
-    if lost:
-        found["not_in_legacy"] = lost
+    for key, place in (("not_in_legacy", "legacy"), ("not_in_v3", "v3")):
+        lost = [fid for fid in fids if not layouts[fid]["weights"][i][place]]
+        if lost:
+            found[key] = lost
     return found
 
 

@@ -35,12 +35,12 @@ def observe(framework, recipe, layer):
         "children": [child for child in children if child["holds_variables"]],
         "empty": sorted(child["attribute"] for child in children if not child["holds_variables"]),
         "legacy_order": legacy_order(framework, layer, children),
+        "legacy_weights": legacy_weights(framework, layer, own),
     }
 
 
 def own_weights(framework, layer, store):
     variables = framework.own_variables(layer)
-    trainable_count = framework.own_trainable_count(layer)
     edges = framework.graph_edges(layer)
     legacy = {id(variable) for variable in framework.legacy_weights(layer)}
     ordinals = sorted((key for key in store if key.isdigit()), key=int)
@@ -49,15 +49,17 @@ def own_weights(framework, layer, store):
         raise Surprise(f"{type(layer).__name__} mixes numbered and named datasets")
     if keyed:
         return [named_weight(framework, layer, key, store[key], legacy) for key in keyed]
-    if len(ordinals) != len(variables):
-        raise Surprise(f"{type(layer).__name__} stores {len(ordinals)} of {len(variables)} variables")
+    stored = [stored_variable(framework, layer, variables, ordinal, store) for ordinal in ordinals]
+    numbered = {id(variable) for variable in stored}
+    if len(numbered) != len(ordinals):
+        raise Surprise(f"{type(layer).__name__} stores a variable twice")
     found = []
-    for ordinal in ordinals:
-        i, variable = stored_variable(framework, layer, variables, ordinal, store)
+    for variable in stored + [variable for variable in variables if id(variable) not in numbered]:
         shape = framework.array(variable).shape
         found.append({
             "role": framework.variable_name(variable),
-            "trainable": i < trainable_count,
+            "trainable": framework.is_trainable(layer, variable),
+            "v3": id(variable) in numbered,
             "dtype": fixed_dtype(framework, variable),
             "key": "",
             "rank": len(shape),
@@ -66,22 +68,24 @@ def own_weights(framework, layer, store):
             "legacy": id(variable) in legacy,
             "id": id(variable),
         })
+    if len({weight["role"] for weight in found}) != len(found):
+        raise Surprise(f"{type(layer).__name__} has two variables of one name")
     return found
 
 
 def stored_variable(framework, layer, variables, ordinal, store):
     """The variable in dataset `ordinal`: nearly always the one created in that place; quantized layers differ."""
-    candidates = [(int(ordinal), variables[int(ordinal)])] + list(enumerate(variables))
-    for i, variable in candidates:
+    candidates = variables[int(ordinal):int(ordinal) + 1] + variables
+    for variable in candidates:
         if np.array_equal(store[ordinal], framework.array(variable)):
-            return i, variable
+            return variable
     raise Surprise(f"{type(layer).__name__}: dataset {ordinal} is none of its variables")
 
 
 def named_weight(framework, layer, key, value, legacy):
     inner = getattr(layer, "_lookup_layer", layer)
     variable = getattr(inner, key)
-    return {"role": key, "trainable": False, "dtype": fixed_dtype(framework, variable), "key": key,
+    return {"role": key, "trainable": False, "v3": True, "dtype": fixed_dtype(framework, variable), "key": key,
             "rank": value.ndim, "shape": list(value.shape), "tf": key if inner is layer else "",
             "legacy": id(variable) in legacy, "id": 0}
 
@@ -144,6 +148,14 @@ def mark_shared(framework, layer, own, children):
         del weight["id"]
 
 
+def legacy_weights(framework, layer, own):
+    """Roles of the layer's own variables as a legacy file lists them: trainable ones, then others, as created."""
+    if any(weight["key"] for weight in own):
+        return [weight["role"] for weight in own]
+    trainable, other = framework.parted_variables(layer)
+    return [framework.variable_name(variable) for variable in trainable + other]
+
+
 def legacy_order(framework, layer, children):
     """Sub-layers in the order in which their variables appear in layer.weights."""
     order = []
@@ -163,8 +175,7 @@ def check_flattening(framework, layer, own, children):
     order = legacy_order(framework, layer, children)
     inner = [item for name in order
              for item in (by_name[name] if isinstance(by_name[name], (list, tuple)) else [by_name[name]])]
-    trainable = [weight["id"] for weight in own if weight["trainable"]]
-    other = [weight["id"] for weight in own if not weight["trainable"]]
+    trainable, other = ([id(variable) for variable in part] for part in framework.parted_variables(layer))
     if layer.trainable:
         expected = trainable + [id(w) for item in inner for w in item.trainable_weights]
         expected += other + [id(w) for item in inner for w in item.non_trainable_weights]

@@ -48,6 +48,9 @@ def outcome(framework, recipe, chosen, forced=None):
         framework.clear_names()
         layer = make(framework, recipe, chosen, forced)
         build(framework, recipe, layer, shapes)
+        for _, choice in chosen:
+            if choice.after:
+                choice.after(layer)
         seen.append(observe(framework, recipe, layer))
     first = seen[0]
     width = gates(first["weights"])
@@ -64,7 +67,7 @@ def outcome(framework, recipe, chosen, forced=None):
 def usable_axes(framework, recipe):
     cls = framework.classes[recipe.name]
     return [(key, choices) for key, choices in recipe.axes
-            if known_key(framework, cls, key) and (key != "dtype" or framework.is_keras3)]
+            if known_key(framework, cls, key) and (framework.is_keras3 or key not in ("dtype", "lora_rank"))]
 
 
 def known_key(framework, cls, key):
@@ -80,8 +83,9 @@ def observe_recipe(framework, recipe):
     rows = []
     for choices in itertools.product(*[choices for _, choices in axes]):
         chosen = list(zip([key for key, _ in axes], choices))
-        rows.append({"when": {key: choice.test for key, choice in chosen},
-                     "layout": outcome(framework, recipe, chosen)})
+        when = {key: choice.test for key, choice in chosen}
+        if not any(combination.items() <= when.items() for combination in recipe.impossible):
+            rows.append({"when": when, "layout": outcome(framework, recipe, chosen)})
     check_other_flags(framework, recipe, axes, rows)
     cls = framework.classes[recipe.name]
     defaults = {key: framework.default_of(cls, key)[1] for key, _ in axes}

@@ -22,6 +22,7 @@ class Recipe:
     axes: list = field(default_factory=list)
     how: str = "call"  # "call" l(*inputs) | "list" l(inputs) | "build" l.build(shape) | "none"
     nested: dict = field(default_factory=dict)  # sub-layer attribute -> config key(s) that hold its node
+    impossible: list = field(default_factory=list)  # combinations the framework refuses: each {key: test}
     kind: str = "layer"
     frameworks: tuple = BOTH
 
@@ -31,6 +32,7 @@ class Choice:
     value: object
     test: object  # "truthy", "null", ... or ["equals", text]
     extra: dict = field(default_factory=dict)  # further arguments this choice needs
+    after: object = None  # instead of an argument: what to call with the built layer
 
 
 def axis(key, *choices):
@@ -190,14 +192,32 @@ def others():
     ]
 
 
+QUANTIZED = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
+CALIBRATED = ("Dense", "EinsumDense")  # gptq and awq
+# Options that leave no trace in v3 files: a framework that lacks one has the plain layer for them.
+MERGED = ("lora_rank",)
+LOW_RANK = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding", "Conv1D", "Conv2D", "Conv3D")
+
+
 def quantized_twins(recipes):
-    """Keras 3 layers that can be quantized: other variables then. float8, gptq and awq are not described."""
-    modes = axis("dtype", Choice("float32", "not_quantized"), Choice("int8_from_float32", ["quantized", "int8"]),
-                 Choice("int4_from_float32", ["quantized", "int4|int4/-1"]),
-                 Choice("int4/2_from_float32", ["quantized", "int4/*"]))
+    """Keras 3 layers that can be quantized, or adapted by low-rank matrices: other variables then."""
+    plain = [Choice("float32", "not_quantized"), Choice("int8_from_float32", ["quantized", "int8"]),
+             Choice("int4_from_float32", ["quantized", "int4|int4/-1"]),
+             Choice("int4/2_from_float32", ["quantized", "int4/*"])]
+    wide = [Choice("float8_from_float32", ["quantized", "float8"]),
+            Choice("gptq/4/2_from_float32", ["quantized", "gptq/*"]),
+            Choice("awq/4/2_from_float32", ["quantized", "awq/*"])]
+    low_rank = axis("lora_rank", Choice(None, "falsy"),
+                    Choice(None, "truthy", after=lambda layer: layer.enable_lora(2)))
     for recipe in recipes:
-        if recipe.name in ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding"):
-            recipe.axes = recipe.axes + [modes]
+        axes = []
+        if recipe.name in QUANTIZED:
+            axes.append(axis("dtype", *plain, *(wide if recipe.name in CALIBRATED else [])))
+            recipe.how = "build"  # gptq and awq cannot be called before they were calibrated or loaded
+        if recipe.name in LOW_RANK:
+            axes.append(low_rank)
+        recipe.axes = recipe.axes + axes
+        recipe.impossible = [{"dtype": choice.test, "lora_rank": "truthy"} for choice in wide]
 
 
 def all_recipes():

@@ -270,11 +270,61 @@ TEST_CASE("layouts: quantized layers of Keras 3 own other variables") {
     CHECK(roles("Dense", config({{"dtype", "mixed_bfloat16"}}), k3) == "kernel bias");
     CHECK(roles("Dense", config({{"dtype", config({{"config", config({{"name", "float32"}})}})}}), k3) ==
           "kernel bias");
+    CHECK(roles("Dense", policy("float8"), k3) ==
+          "kernel bias inputs_scale inputs_amax_history kernel_scale kernel_amax_history outputs_grad_scale "
+          "outputs_grad_amax_history");
+    CHECK(roles("Dense", policy("gptq/4/128"), k3) == "bias ~kernel ~kernel_scale ~g_idx ~kernel_zero");
+    CHECK(roles("Dense", policy("awq/4/128"), k3) ==
+          "bias ~kernel ~kernel_scale ~awq_scales ~g_idx ~kernel_zero");
     // Not described: no answer rather than a wrong one.
-    for (const char* mode : {"float8", "gptq/4/128", "awq/4/128", "int16"}) {
+    for (const char* mode : {"int16", "gptq", "int4x"}) {
         CAPTURE(mode);
         CHECK(choose_variant(*find_class("Dense"), policy(mode), k3) == nullptr);
     }
+    CHECK(choose_variant(*find_class("Embedding"), policy("float8"), k3) == nullptr);
+}
+
+TEST_CASE("layouts: variables that a kind of file leaves out") {
+    const auto unstored = [](const Variant& found) {
+        std::string text;
+        for (const OwnWeight& weight : found.weights)
+            if (weight.not_in_v3.has(k3)) text += (text.empty() ? "" : " ") + std::string(weight.role);
+        return text;
+    };
+    const Tree low_rank = config({{"lora_rank", Tree::number("4")}, {"lora_alpha", Tree::number("8")}});
+    CHECK(roles("Dense", low_rank, k3) == "~kernel bias lora_kernel_a lora_kernel_b");
+    CHECK(unstored(variant("Dense", low_rank, k3)) == "lora_kernel_a lora_kernel_b");
+    CHECK(unstored(variant("Conv2D", low_rank, k3)) == "lora_kernel_a lora_kernel_b");
+    CHECK(unstored(variant("Embedding", low_rank, k3)) == "lora_embeddings_a lora_embeddings_b");
+    CHECK(unstored(variant("Dense", config({{"lora_rank", Tree()}}), k3)).empty());
+    // Keras 3.15.1 forgets the zero points of gptq and awq when it saves.
+    CHECK(unstored(variant("Dense", config({{"dtype", "gptq/4/128_from_float32"}}), k3)) == "kernel_zero");
+    CHECK(roles("Conv2D", low_rank, k2) == "kernel bias");  // tf_keras has no such option: the plain layer
+}
+
+TEST_CASE("layouts: float8 layers make their scales before their kernel") {
+    const Variant& found = variant("Dense", config({{"dtype", "float8_from_float32"}}), k3);
+    std::string order;
+    for (const std::uint8_t i : found.legacy_weights[static_cast<std::size_t>(k3)])
+        order += std::string(found.weights[i].role) + " ";
+    CHECK(order ==
+          "inputs_scale inputs_amax_history kernel_scale kernel_amax_history outputs_grad_scale "
+          "outputs_grad_amax_history kernel bias ");
+    CHECK(variant("Dense", config({}), k3).legacy_weights[0].empty());
+}
+
+TEST_CASE("layouts: a quantized layer is told by its dtypes") {
+    const auto of = [](const char* name, std::initializer_list<Dims> shapes,
+                       std::initializer_list<DType> dtypes) {
+        const std::vector<Shape> list(shapes.begin(), shapes.end());
+        const Variant* found = quantized_variant(*find_class(name), list, std::vector<DType>(dtypes), k3);
+        return found == nullptr ? std::string("?") : roles(*found);
+    };
+    CHECK(of("Dense", {Dims{3, 5}, Dims{5}}, {DType::int8, DType::float32}) == "~kernel ~kernel_scale");
+    CHECK(of("Dense", {Dims{3, 5}, Dims{5}}, {DType::float32, DType::float32}) == "?");
+    CHECK(of("Conv2D", {Dims{3, 3, 2, 5}, Dims{5}}, {DType::int8, DType::float32}) == "?");
+    CHECK(can_be_quantized(*find_class("EinsumDense")));
+    CHECK_FALSE(can_be_quantized(*find_class("LSTM")));
 }
 
 TEST_CASE("layouts: config values as Python sees them") {
