@@ -35,7 +35,7 @@ public:
         std::vector<std::string> warnings;  ///< the suffix promises another format
     };
     /// By content (or probe.options().format). Errors: unknown_format listing what was looked for,
-    /// ambiguous_format.
+    /// ambiguous_format, backend_missing for content that begins as a format left out of the build does.
     Detection detect(Probe& probe) const;
 
     /// By explicit id, else the longest matching suffix. Errors: invalid_argument when a telling suffix
@@ -43,6 +43,8 @@ public:
     const Format& for_writing(std::string_view id_or_alias, std::string_view file_name) const;
 
 private:
+    void refuse_if_left_out(Probe& probe, const FormatInfo* promised) const;
+
     std::vector<const Format*> formats_;
     std::vector<const FormatInfo*> infos_;
 };

@@ -3,6 +3,7 @@
 #include "ballast/registry.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "ballast/error.h"
@@ -39,10 +40,19 @@ const FormatInfo* by_suffix(std::span<const FormatInfo* const> infos, std::strin
     return best;
 }
 
-[[noreturn]] void refuse_left_out(const FormatInfo& info) {
+[[noreturn]] void refuse_left_out(const FormatInfo& info, std::string_view path = {}) {
     throw Error(ErrorCode::backend_missing,
                 "the format " + std::string(info.id) + " was left out of this build")
-        .hint("build Ballast with -Dformats=all, or add " + std::string(info.id) + " to -Dformats");
+        .in(path)
+        .hint("build Ballast with -Dformats=all, or add " + std::string(info.meson_option) + " to -Dformats");
+}
+
+bool has_signature(const FormatInfo& info, std::span<const std::byte> head) {
+    return std::any_of(info.signatures.begin(), info.signatures.end(), [&](const Signature& signature) {
+        return signature.offset <= head.size() && signature.bytes.size() <= head.size() - signature.offset &&
+               std::memcmp(head.data() + signature.offset, signature.bytes.data(), signature.bytes.size()) ==
+                   0;
+    });
 }
 
 struct Candidate {
@@ -101,6 +111,7 @@ Registry::Detection Registry::detect(Probe& probe) const {
     }
     candidates = strongest(candidates);
     const FormatInfo* promised = by_suffix(infos_, probe.location().name);
+    if (candidates.empty()) refuse_if_left_out(probe, promised);
     if (candidates.size() > 1) {
         const auto told = std::find_if(candidates.begin(), candidates.end(),
                                        [&](const Candidate& c) { return &c.format->info() == promised; });
@@ -126,6 +137,21 @@ Registry::Detection Registry::detect(Probe& probe) const {
                                      std::string(found.id));
     }
     return detection;
+}
+
+/// Content that nothing here recognises, but that begins as a format left out of the build does, or is named
+/// so where the format has no signature. Where several such formats begin alike, the file's name tells.
+void Registry::refuse_if_left_out(Probe& probe, const FormatInfo* promised) const {
+    const FormatInfo* left_out = nullptr;
+    for (const FormatInfo* info : infos_) {
+        const bool built_in = std::any_of(formats_.begin(), formats_.end(),
+                                          [&](const Format* format) { return &format->info() == info; });
+        if (built_in || !info->can.detect) continue;
+        const bool fits = info->signatures.empty() ? info == promised : has_signature(*info, probe.head());
+        if (!fits) continue;
+        if (!left_out || info == promised) left_out = info;
+    }
+    if (left_out) refuse_left_out(*left_out, probe.location().display());
 }
 
 const Format& Registry::for_writing(std::string_view id_or_alias, std::string_view file_name) const {
