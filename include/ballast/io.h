@@ -66,6 +66,7 @@ struct FileStat {
     std::uint64_t size = 0;
     std::uint32_t mode = 0;               ///< permission bits, 0 where the file system has none
     std::uint64_t device = 0, inode = 0;  ///< identity; both 0 where unknown
+    std::int64_t modified = 0;            ///< nanoseconds since 1970; 0 where unknown
 };
 
 struct DirEntry {

@@ -93,8 +93,13 @@ std::optional<FileStat> LocalFs::stat(std::string_view name) const {
             throw os_error(Action::open, errno, display(name));
         }
     }
-    return FileStat{kind_of_mode(st.st_mode), static_cast<std::uint64_t>(st.st_size), st.st_mode & 0777U,
-                    st.st_dev, st.st_ino};
+    constexpr std::int64_t second = 1'000'000'000;
+    return FileStat{kind_of_mode(st.st_mode),
+                    static_cast<std::uint64_t>(st.st_size),
+                    st.st_mode & 0777U,
+                    st.st_dev,
+                    st.st_ino,
+                    st.st_mtim.tv_sec * second + st.st_mtim.tv_nsec};
 }
 
 std::shared_ptr<const Source> LocalFs::open(std::string_view name) const {

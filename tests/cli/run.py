@@ -3,22 +3,35 @@
 """Runs the tool and compares exit code, standard output and standard error with what is recorded.
 
 usage: run.py TOOL TESTS_DIR [--record]. A case is a line of cases.txt: name, exit code, arguments. The expected texts are
-expected/NAME.out and expected/NAME.err; @DATA@ stands for the tests folder, @TMP@ for a scratch folder. Standard library
-only. Ends with a line in doctest's form, so that one counter serves all tests.
+expected/NAME.out and expected/NAME.err; @DATA@ stands for the tests folder, @TMP@ for a scratch folder. A case that ends
+with `| closed` writes into a pipe nobody reads. Standard library only. Ends with a line in doctest's form, so that one
+counter serves all tests.
 """
+import os
 import pathlib
 import shlex
 import subprocess
 import sys
 import tempfile
 
+CLOSED = " | closed"
+
 
 def run(tool, data, scratch, arguments):
+    closed = arguments.endswith(CLOSED)
+    arguments = arguments.removesuffix(CLOSED)
     words = [word.replace("@DATA@", str(data)).replace("@TMP@", str(scratch)) for word in shlex.split(arguments)]
-    done = subprocess.run([tool, *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    if closed:
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([tool, *words], stdout=writer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=60)
+        os.close(writer)
+    else:
+        done = subprocess.run([tool, *words], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
     texts = []
-    for raw in (done.stdout, done.stderr):
-        texts.append(raw.decode().replace(str(data), "@DATA@").replace(str(scratch), "@TMP@"))
+    for raw in (done.stdout or b"", done.stderr):
+        text = raw.decode(errors="backslashreplace").replace("\0", "\\0")
+        texts.append(text.replace(str(data), "@DATA@").replace(str(scratch), "@TMP@"))
     return done.returncode, *texts
 
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,7 @@ enum Exit : int {
     exit_output = 5,
     exit_refused = 6,
     exit_internal = 70,
+    exit_closed_pipe = 141,  ///< as of a program that SIGPIPE ended
 };
 
 /// The exit code for an error; after a signal 128 + its number.
@@ -39,8 +42,28 @@ struct Command {
     Body body;
 };
 Command add_inspect(CLI::App& app);
+Command add_cat(CLI::App& app);
+Command add_diff(CLI::App& app);
 Command add_convert(CLI::App& app);
+Command add_edit(CLI::App& app);
+Command add_latest(CLI::App& app);
 Command add_formats(CLI::App& app);
+Command add_completion(CLI::App& app);
+Command add_man(CLI::App& app);
+
+/// Opens a file and prints what is odd about it. `from` is a format id, `config` a file with an architecture;
+/// either may be empty.
+std::shared_ptr<Archive> open_source(const std::string& path, const std::string& from,
+                                     const std::string& config);
+/// A path to write to; a missing folder is an output error.
+Location destination_of(const std::filesystem::path& path);
+/// Allowed with --overwrite, else asked for on a terminal and refused without one.
+Overwrite overwrite_of(bool force);
+
+// Options of several commands. Completions and man pages are made from the tables of CLI11: an option's
+// type_name says what its value is (FILE, DIR, ID of a format, …).
+void add_source_options(CLI::App& command, std::string& from, std::string& config);
+void add_jobs_option(CLI::App& command, unsigned& threads);
 
 /// Catches SIGINT and SIGTERM: the first sets a flag that interrupted() reports, a second one kills at once.
 void catch_signals();
@@ -48,6 +71,7 @@ bool interrupted();
 /// The caught signal's number, 0 when none.
 int caught_signal();
 
+bool stdout_is_terminal();
 bool stderr_is_terminal();
 bool stdin_is_terminal();
 

@@ -118,17 +118,6 @@ void add_retry(Error& error, const Options& options, const std::string& source, 
     error = retried;
 }
 
-Location destination_of(const fs::path& path) {
-    try {
-        return Location::for_writing(path);
-    } catch (Error& error) {
-        if (error.code() != ErrorCode::not_found) throw;
-        throw Error(ErrorCode::write_failed, error.message())
-            .in(error.path())
-            .hint("create the folder first");
-    }
-}
-
 void write_report(const std::string& path, const std::vector<Report>& reports) {
     Tree document = reports.size() == 1 ? reports.front().to_tree() : Tree::object();
     if (reports.size() != 1) {
@@ -211,9 +200,7 @@ int run(Options& options) {
     convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
     convert_options.save.include_optimizer = !options.without_optimizer;
     convert_options.write.durable = !options.no_fsync;
-    convert_options.write.overwrite = options.force         ? Overwrite::allow
-                                      : stdin_is_terminal() ? Overwrite::ask
-                                                            : Overwrite::refuse;
+    convert_options.write.overwrite = overwrite_of(options.force);
     convert_options.write.ask = ask_overwrite;
     convert_options.write.progress = [&bar](const Progress& progress) { bar.update(progress); };
     convert_options.write.cancel = interrupted;
@@ -243,42 +230,58 @@ int run(Options& options) {
 void add_what(CLI::App& command, Options& options) {
     command.add_option("PATH", options.paths, "SRC… DST: the sources, then the destination")
         ->required()
-        ->expected(2, -1);
-    command.add_option("--to,--save-format", options.convert.to,
-                       "Target format (see `ballast formats`); else DST's suffix tells");
-    command.add_option("--from", options.from, "Source format, when its content does not tell");
+        ->expected(2, -1)
+        ->type_name("FILE");
+    command
+        .add_option("--to,--save-format", options.convert.to,
+                    "Target format (see `ballast formats`); else DST's suffix tells")
+        ->type_name("ID");
+    command.add_option("--from", options.from, "Source format, when its content does not tell")
+        ->type_name("ID");
     command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
-    command.add_option("--config", options.config,
-                       "The architecture: a model.to_json() file, or any file that holds one");
+    command
+        .add_option("--config", options.config,
+                    "The architecture: a model.to_json() file, or any file that holds one")
+        ->type_name("FILE");
     command
         .add_option("--include", options.convert.include,
                     "Only tensors whose name matches the glob (repeatable)")
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->type_name("GLOB");
     command
         .add_option("--exclude", options.convert.exclude,
                     "No tensors whose name matches the glob (repeatable)")
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->type_name("GLOB");
     command
         .add_option("--dtype", options.dtype,
                     "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
         ->check(CLI::IsMember({"float16", "bfloat16", "float32", "float64"}));
     command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
-    command.add_option(
-        "--max-shard-size", options.shard_size,
-        "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB");
-    command.add_option(
-        "--compress", options.compression,
-        "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)");
-    command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format");
+    command
+        .add_option(
+            "--max-shard-size", options.shard_size,
+            "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB")
+        ->type_name("SIZE");
+    command
+        .add_option("--compress", options.compression,
+                    "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)")
+        ->type_name("METHOD");
+    command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format")
+        ->type_name("NAME");
     command.add_option("--names", options.names, "Names in formats without layers")
         ->check(CLI::IsMember({"canonical", "stored"}));
 }
 
 void add_template(CLI::App& command, Options& options) {
-    command.add_option("--like", options.like,
-                       "A file of the target model: its layout is filled with the source's weights");
-    command.add_option("--map", options.map,
-                       "A file of lines `old -> new`: names in the target; * matches, $1 is what it matched");
+    command
+        .add_option("--like", options.like,
+                    "A file of the target model: its layout is filled with the source's weights")
+        ->type_name("FILE");
+    command
+        .add_option("--map", options.map,
+                    "A file of lines `old -> new`: names in the target; * matches, $1 is what it matched")
+        ->type_name("FILE");
     command
         .add_option("--match", options.match, "How tensors find their place in --like: path, name or order")
         ->check(CLI::IsMember({"path", "name", "order"}));
@@ -295,16 +298,14 @@ void add_how(CLI::App& command, Options& options) {
     command.add_flag("--no-fsync", options.no_fsync,
                      "Do not wait for the disk: faster, still atomic, not safe from power loss");
     command.add_flag("--dry-run", options.convert.dry_run, "Do everything but write");
-    command.add_option("--report", options.report, "Write what happened to each tensor as JSON");
+    command.add_option("--report", options.report, "Write what happened to each tensor as JSON")
+        ->type_name("FILE");
     command
         .add_option("--allow-loss", options.convert.allow_loss,
                     "Accept a loss: weights, assets, precision, all")
         ->check(CLI::IsMember({"weights", "assets", "precision", "all"}))
         ->allow_extra_args(false);
-    command
-        .add_option("-j,--jobs", options.convert.write.threads,
-                    "Threads (default: one a processor, at most 8)")
-        ->check(CLI::Range(1u, 256u));
+    add_jobs_option(command, options.convert.write.threads);
     command.add_flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
 }
 
@@ -317,6 +318,17 @@ Command add_convert(CLI::App& app) {
     add_what(*command, *options);
     add_template(*command, *options);
     add_how(*command, *options);
+    command->footer(R"(Source and destination may be the same file. What the target format by its
+nature does not hold (a weights file holds no config) is reported and no loss;
+where weights, assets or precision would be lost the conversion is refused
+unless --allow-loss names it. A cast asked for with --dtype is no loss: elements
+that become infinite are reported with the names of their tensors.
+
+Examples:
+  ballast convert old_model.h5 new.weights.h5
+  ballast convert model.weights.h5 model.safetensors --dtype bfloat16
+  ballast convert weights.h5 new.weights.h5 --config model.json
+  ballast convert old/*.h5 new/ --to weights_h5)");
     return {command, [options] { return run(*options); }};
 }
 

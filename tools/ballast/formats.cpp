@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // ballast formats: every format Ballast knows, from the descriptors of the plugins.
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include "cli.h"
 #include "container/json/json.h"
+#include "output.h"
 
 namespace ballast::tool {
 namespace {
@@ -52,21 +50,24 @@ Tree tree_of(const FormatInfo& info) {
 }
 
 int run(bool as_json) {
+    Output out;
     if (as_json) {
         Tree document = Tree::object();
         document.set("schema", 1);
         Tree& list = document.set("formats", Tree::array());
         for (const FormatInfo* info : Registry::builtin().infos())
             list.push_back(tree_of(*info));
-        fmt::print("{}\n", json::write(document, 1));
+        out.print("{}\n", json::write(document, 1));
+        out.flush();
         return exit_ok;
     }
-    fmt::print("{:<13} {:<6} {:<22} {:<12} {}\n", "format", "", "suffixes", "also called", "");
+    out.print("{:<13} {:<6} {:<22} {:<12} {}\n", "format", "", "suffixes", "also called", "");
     for (const FormatInfo* info : Registry::builtin().infos()) {
         const std::string ways = std::string(info->can.read ? "r" : "-") + (info->can.write ? "w" : "-");
-        fmt::print("{:<13} {:<6} {:<22} {:<12} {}{}\n", info->id, ways, joined(info->extensions),
-                   joined(info->aliases), info->title, built_in(*info) ? "" : " (left out of this build)");
+        out.print("{:<13} {:<6} {:<22} {:<12} {}{}\n", info->id, ways, joined(info->extensions),
+                  joined(info->aliases), info->title, built_in(*info) ? "" : " (left out of this build)");
     }
+    out.flush();
     return exit_ok;
 }
 

@@ -13,6 +13,7 @@
 #endif
 
 #include "cli.h"
+#include "output.h"
 
 namespace {
 
@@ -66,8 +67,10 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", std::string("ballast ") + version());
     app.require_subcommand(1);
     app.footer("`ballast FILE` is `ballast inspect FILE`.");
-    const std::vector<tool::Command> commands = {tool::add_inspect(app), tool::add_convert(app),
-                                                 tool::add_formats(app)};
+    const std::vector<tool::Command> commands = {
+        tool::add_inspect(app), tool::add_cat(app),        tool::add_diff(app),
+        tool::add_convert(app), tool::add_edit(app),       tool::add_latest(app),
+        tool::add_formats(app), tool::add_completion(app), tool::add_man(app)};
     try {
         std::vector<std::string> words = with_command(argc, argv, app);
         std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
@@ -81,6 +84,8 @@ int main(int argc, char** argv) {
     tool::catch_signals();
     try {
         return run(commands);
+    } catch (const tool::ClosedPipe&) {
+        return tool::exit_closed_pipe;
     } catch (const Error& error) {
         tool::print_error(error);
         return tool::exit_code_of(error);

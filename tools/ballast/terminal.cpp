@@ -73,6 +73,9 @@ bool interrupted() {
 int caught_signal() {
     return caught;
 }
+bool stdout_is_terminal() {
+    return isatty(STDOUT_FILENO) != 0;
+}
 bool stderr_is_terminal() {
     return isatty(STDERR_FILENO) != 0;
 }
