@@ -77,6 +77,12 @@ void write_optimizer(Output& output, const Model& model, Framework flavor, const
     for (std::size_t i = 0; i < optimizer.variables.size(); ++i) {
         const OptimizerVariable& variable = optimizer.variables[i];
         if (variable.value.empty()) continue;
+        // A TensorFlow checkpoint keeps it, behind all that have a number.
+        if (!own && flavor == Framework::tf_keras && variable.slot == "learning_rate") {
+            report.add(ReportEntry::Kind::dropped, source_name(variable.value), {},
+                       "tf_keras keeps no learning rate in .weights.h5");
+            continue;
+        }
         const std::string path =
             join(optimizer_group, own ? variable.stored_key : join(vars_group, std::to_string(i)));
         const auto [group, key] = place(path);

@@ -114,7 +114,8 @@ ArchiveContents Lifting::finish(IndexOrder order) {
     if (model.has_layers()) name_tensors();
     if (order == IndexOrder::natural) sort_tensors();
     ArchiveContents contents;
-    contents.index = Index::make(std::move(tensors_));
+    contents.index = Index::make(std::move(tensors_), blobs);
+    model.assets = std::move(blobs);
     for (const Slot& slot : slots_)
         put(slot, contents.index->ref(slot.tensor));
     slots_.clear();

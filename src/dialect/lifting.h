@@ -23,6 +23,7 @@ public:
     Model model;
     std::vector<std::string> warnings;
     std::vector<Error> problems;
+    std::vector<Blob> blobs;  ///< listed in the index, and the model's assets
 
     /// Takes the memory for so many layers and tensors at once: growing vectors hold everything twice.
     void reserve(std::size_t layers, std::size_t tensors);

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// The format tf_checkpoint: a prefix, the .index of one, or a folder with a prefix that has no name.
+#include "ballast/format.h"
+#include "ballast/archive.h"
+#include "container/bundle/bundle.h"
+#include "container/table/table.h"
+#include "dialect/tf_graph.h"
+
+namespace ballast::formats {
+
+extern const FormatInfo tf_checkpoint_info;
+
+namespace {
+
+constexpr std::string_view index_suffix = ".index", data_infix = ".data-";
+
+/// The prefix a location stands for; nullopt when it stands for none.
+std::optional<std::string> prefix_of(const Location& location) {
+    switch (location.kind) {
+        case Location::Kind::prefix:
+            return location.name;
+        case Location::Kind::directory:
+            return location.fs->stat(std::string(index_suffix)) ? std::optional<std::string>("")
+                                                                : std::nullopt;
+        case Location::Kind::file:
+            break;
+    }
+    const std::string& name = location.name;
+    if (name.ends_with(index_suffix)) return name.substr(0, name.size() - index_suffix.size());
+    // One of the data files, given for the whole.
+    const std::size_t at = name.rfind(data_infix);
+    if (at == std::string::npos || !bundle::shard_numbers(name.substr(0, at), name)) return std::nullopt;
+    return name.substr(0, at);
+}
+
+class TfCheckpoint final : public Format {
+public:
+    const FormatInfo& info() const noexcept override { return tf_checkpoint_info; }
+
+    Match probe(Probe& probe) const override {
+        const Location& location = probe.location();
+        const Match no = {Confidence::no, true, "P.index beside it, a table of TensorFlow's"};
+        const auto prefix = prefix_of(location);
+        if (!prefix) return no;
+        const std::string index = bundle::index_name(*prefix);
+        const auto found = location.fs->stat(index);
+        if (!found || found->kind == io::FileKind::directory) return no;
+        // Who names a prefix means it, also where the index is broken; a file called so may be anything.
+        if (location.kind != Location::Kind::file) return {Confidence::certain, true, "an index " + index};
+        if (!table::has_magic(*location.fs->open(index))) return no;
+        return {Confidence::certain, true, "a table of TensorFlow's"};
+    }
+
+    std::shared_ptr<Archive> open(Probe& probe) const override {
+        const Location& location = probe.location();
+        const auto prefix = prefix_of(location);
+        if (!prefix)
+            throw Error(ErrorCode::not_a_file, "a checkpoint is given by its prefix, the name before .index")
+                .in(location.display());
+        const auto bundle = bundle::Bundle::parse(location.fs, *prefix, probe.options().limits);
+        ArchiveContents contents = tf_graph::lift(*bundle, probe.options());
+        contents.format = &info();
+        return std::make_shared<Archive>(location, std::move(contents));
+    }
+};
+
+}  // namespace
+
+const Format& tf_checkpoint();
+const Format& tf_checkpoint() {
+    static const TfCheckpoint format;
+    return format;
+}
+
+}  // namespace ballast::formats

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The messages of a tensor bundle's index: its header, and an entry for every tensor. Values and pure
+// functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ballast::proto {
+
+struct BundleHeader {
+    std::int64_t num_shards = 0;
+    std::uint64_t endianness = 0;  ///< 0 little, 1 big
+    std::int64_t min_consumer = 0;
+};
+
+/// One dimension of a slice; without a length it is the whole dimension.
+struct SliceExtent {
+    std::int64_t start = 0;
+    std::optional<std::int64_t> length;
+};
+using TensorSlice = std::vector<SliceExtent>;
+
+struct BundleEntry {
+    std::uint64_t dtype = 0;
+    std::vector<std::int64_t> dims;
+    bool unknown_rank = false;
+    std::int64_t shard = 0, offset = 0, size = 0;
+    std::uint32_t crc = 0;
+    std::vector<TensorSlice> slices;
+};
+
+BundleHeader read_header(std::string_view message);
+/// The limits are on what is made of it: more than 254 dimensions or 1,000,000 slices throw limit_exceeded.
+BundleEntry read_entry(std::string_view message);
+std::string write_header(const BundleHeader& header);
+std::string write_entry(const BundleEntry& entry);
+
+/// The key under which the bytes of a slice are stored: an encoding of name and extents that sorts as they
+/// do.
+std::string slice_key(std::string_view name, const TensorSlice& slice);
+
+}  // namespace ballast::proto

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TensorFlow checkpoints: every tensor as TensorFlow's own reader has it, and weights that Keras 3 and tf_keras load."""
+
+import numpy as np
+import pytest
+import tool
+from architectures import REGISTRY
+from cases import CROSSING, by_position, each
+from compare import assert_predictions, assert_weights
+from frameworks import keras, tf, tf_keras
+from model_walk import canonical
+from safetensors.numpy import load_file
+from workshop import load
+
+SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+TF_KERAS = [a for a in REGISTRY.values() if "tf_keras" in a.frameworks]
+
+
+def reader_values(prefix):
+    """What TensorFlow reads, under the names we list."""
+    reader = tf.train.load_checkpoint(str(prefix))
+    return {key.removesuffix(SUFFIX): reader.get_tensor(key) for key in reader.get_variable_to_shape_map()
+            if key not in (GRAPH, "save_counter" + SUFFIX)}
+
+
+def assert_same(found, expected):
+    assert sorted(found) == sorted(expected)
+    for name, value in expected.items():
+        value = np.asarray(value)
+        ours = found[name]
+        assert ours.shape == value.shape, name
+        assert ours.tobytes() == value.tobytes(), f"{name}: {ours} is not {value}"
+
+
+def read_ours(prefix, folder, *options):
+    out = folder / "read.safetensors"
+    tool.convert(prefix, out, "-f", "--names", "stored", *options)
+    return load_file(out)
+
+
+def saved(source, folder, name="ck"):
+    prefix = folder / name
+    source.model.save_weights(str(prefix), save_format="tf")
+    return prefix
+
+
+@each(TF_KERAS, without=["bfloat16"])
+def test_every_tensor_as_tensorflow_reads_it(arch, workshop, tmp_path):
+    source = workshop.source(arch, "tf_keras")
+    prefix = saved(source, tmp_path)
+    assert_same(read_ours(prefix, tmp_path), reader_values(prefix))
+
+
+@each(CROSSING)
+def test_to_keras3_along_the_config(arch, workshop, tmp_path):
+    source = workshop.source(arch, "tf_keras")
+    out = tmp_path / "out.weights.h5"
+    tool.convert(saved(source, tmp_path), out, "--config", source.config)
+    model = workshop.target(source, "keras")
+    load(model, out)
+    assert_weights(model, source.values, by_position=by_position(arch))
+    assert_predictions(model, source.predictions, False, arch.tolerance)
+
+
+@each(CROSSING, without=["bfloat16"])
+def test_canonical_names_along_the_config(arch, workshop, tmp_path):
+    source = workshop.source(arch, "tf_keras")
+    listing = tool.run("convert", saved(source, tmp_path), tmp_path / "c.safetensors", "--no-fsync", "--config", source.config)
+    found = load_file(tmp_path / "c.safetensors")
+    expected = {canonical(key[:-1], key[-1]): value for key, value in source.values.items()}
+    assert set(expected) <= set(found), listing
+    for name, value in expected.items():
+        assert found[name].tobytes() == np.asarray(value).tobytes(), name
+
+
+# ---- optimizers, wrappers of models, TensorFlow 1 --------------------------------------------------------------------
+
+
+def trained(framework, optimizer):
+    framework.backend.clear_session()
+    layers = framework.layers
+    model = framework.Sequential([framework.Input((4,)), layers.Dense(3, name="a"), layers.BatchNormalization(name="bn"),
+                                  layers.Dense(2, name="b")])
+    model.compile(optimizer, "mse")
+    rng = np.random.default_rng(3)
+    model.fit(rng.normal(size=(8, 4)).astype("f4"), rng.normal(size=(8, 2)).astype("f4"), verbose=0, epochs=2)
+    return model
+
+
+OPTIMIZERS = {
+    "adam": lambda: "adam",
+    "momentum": lambda: tf_keras.optimizers.SGD(0.01, momentum=0.9),
+    "rmsprop": lambda: "rmsprop",
+    "legacy-adam": lambda: tf_keras.optimizers.legacy.Adam(),
+    "legacy-momentum": lambda: tf_keras.optimizers.legacy.SGD(0.01, momentum=0.9),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizer_state_is_read(name, tmp_path):
+    model = trained(tf_keras, OPTIMIZERS[name]())
+    prefix = tmp_path / "ck"
+    model.save_weights(str(prefix), save_format="tf")
+    assert_same(read_ours(prefix, tmp_path), reader_values(prefix))
+    parts = {t["stored_name"]: t for t in tool.inspect(prefix)["tensors"]}
+    state = [t for t in parts.values() if t["part"] == "optimizer"]
+    assert len(state) == len(parts) - len(model.weights)
+    if name == "adam":
+        assert parts["optimizer/_variables/1"]["name"] == "optimizer/m/a/kernel"
+    if name == "legacy-adam":
+        assert parts["layer_with_weights-2/bias/.OPTIMIZER_SLOT/optimizer/v"]["name"] == "optimizer/v/b/bias"
+
+
+@pytest.mark.parametrize("framework", [tf_keras, keras], ids=["tf_keras", "keras"])
+@pytest.mark.parametrize("how", ["model", "below", "with_optimizer", "manager"])
+def test_checkpoint_objects(framework, how, tmp_path):
+    model = trained(framework, "adam")
+    if how == "manager":
+        manager = tf.train.CheckpointManager(tf.train.Checkpoint(model=model), str(tmp_path), max_to_keep=2)
+        prefix = [manager.save() for _ in range(3)][-1]
+    elif how == "model":
+        prefix = tf.train.Checkpoint(model).save(str(tmp_path / "ck"))
+    elif how == "below":
+        prefix = tf.train.Checkpoint(model=model).write(str(tmp_path / "ck"))
+    else:
+        prefix = tf.train.Checkpoint(model=model, optimizer=model.optimizer, step=tf.Variable(5)).save(str(tmp_path / "ck"))
+    assert_same(read_ours(prefix, tmp_path), reader_values(prefix))
+    names = {t["name"] for t in tool.inspect(prefix)["tensors"]}
+    assert {"a/kernel", "a/bias", "bn/gamma", "bn/moving_variance", "b/kernel"} <= names
+    # Keras 3 cannot read it; through us it can.
+    out = tmp_path / "out.weights.h5"
+    config = tmp_path / "m.json"
+    config.write_text(model.to_json())
+    # The step belongs to no layer.
+    tool.convert(prefix, out, "--config", config, *(["--allow-loss", "weights"] if how == "with_optimizer" else []))
+    other = trained(keras, "adam")
+    other.load_weights(str(out))
+    for ours, theirs in zip(other.get_weights(), model.get_weights()):
+        assert ours.tobytes() == theirs.tobytes()
+    if framework is keras:
+        assert [v.numpy().tobytes() for v in other.optimizer.variables] == [v.numpy().tobytes() for v in model.optimizer.variables]
+
+
+def test_slices(tmp_path):
+    rng = np.random.default_rng(5)
+    values = {"rows": rng.normal(size=(100, 10)).astype("f4"), "scalar": np.float32(3), "empty": np.zeros((0, 3), "f8"),
+              "small": rng.integers(0, 9, (3, 2), dtype="i8"), "wide": rng.normal(size=(4, 3, 200)).astype("f2")}
+    held = tf.train.Checkpoint(**{name: tf.Variable(value) for name, value in values.items()})
+    sharding = tf.train.experimental.MaxShardSizePolicy(1500)
+    prefix = held.write(str(tmp_path / "ck"), tf.train.CheckpointOptions(experimental_sharding_callback=sharding))
+    assert len(list(tmp_path.glob("ck.data-*"))) > 1
+    found = read_ours(prefix, tmp_path)
+    del values["empty"]  # TensorFlow's policy writes nothing for it, and cannot restore it
+    assert_same(found, values)
+
+
+DTYPES = ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+          "complex64"]
+
+
+def test_dtypes(tmp_path):
+    rng = np.random.default_rng(6)
+    values = {name: rng.integers(0, 2 if name == "bool" else 9, (2, 3)).astype(name) for name in DTYPES}
+    prefix = tf.train.Checkpoint(**{f"t_{name}": tf.Variable(value) for name, value in values.items()}).write(str(tmp_path / "ck"))
+    found = read_ours(prefix, tmp_path)
+    assert_same(found, {f"t_{name}": value for name, value in values.items()})
+    assert {name: str(array.dtype) for name, array in found.items()} == {f"t_{name}": name for name in values}
+
+
+def tf1_save(folder, **options):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default():
+        kernel = v1.get_variable("dense/kernel", shape=(4, 2))
+        bias = v1.get_variable("dense/bias", shape=(2,))
+        step = v1.train.get_or_create_global_step()
+        v1.train.AdamOptimizer().minimize(tf.reduce_sum(tf.ones((3, 4)) @ kernel + bias), step)
+        v1.get_variable("parts", shape=(10, 3), partitioner=v1.fixed_size_partitioner(3))
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            return v1.train.Saver(**options).save(session, str(folder / "tf1"))
+
+
+@pytest.mark.parametrize("options", [{}, {"sharded": True}], ids=["plain", "sharded"])
+def test_tensorflow_1(options, tmp_path):
+    prefix = tf1_save(tmp_path, **options)
+    assert_same(read_ours(prefix, tmp_path), reader_values(prefix))
+    parts = {t["name"]: t["part"] for t in tool.inspect(prefix)["tensors"]}
+    assert parts["dense/kernel"] == "loose" and parts["dense/kernel/Adam_1"] == "optimizer" == parts["beta1_power"]
+
+
+def test_other_ways_to_name_it(tmp_path):
+    folder = tmp_path / "dir"
+    folder.mkdir()
+    tf.train.Checkpoint(v=tf.Variable([1.0, 2.0])).write(str(folder) + "/")
+    assert (folder / ".index").exists()
+    for path in (folder, str(folder) + "/", folder / ".index"):
+        assert tool.inspect(path)["tensors"][0]["name"] == "v"
+
+
+def test_flipped_bits_are_found(tmp_path):
+    prefix = tf.train.Checkpoint(v=tf.Variable(np.arange(1000.0))).write(str(tmp_path / "ck"))
+    data = tmp_path / "ck.data-00000-of-00001"
+    good = data.read_bytes()
+    for at in (0, 4001, 7999):
+        data.write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1:])
+        done = tool.run("convert", prefix, tmp_path / "x.safetensors", expect=tool.DAMAGED)
+        assert "checksum" in done.stderr
+    assert not (tmp_path / "x.safetensors").exists()
