@@ -22,7 +22,7 @@ import hdf5plugin  # noqa: E402, F401  (teaches h5py zstd and blosc)
 import numpy as np  # noqa: E402
 import plain_files  # noqa: E402
 import safetensors.numpy  # noqa: E402
-from frameworks import fresh, is_keras3, keras, tf_keras  # noqa: E402
+from frameworks import fresh, is_keras3, keras, tf, tf_keras  # noqa: E402
 from model_walk import (  # noqa: E402
     canonical,
     layer_paths,
@@ -33,6 +33,7 @@ from model_walk import (  # noqa: E402
     to_array,
 )
 from randomise import randomise  # noqa: E402
+from tensorflow.core.protobuf import trackable_object_graph_pb2  # noqa: E402
 
 LIMIT = 20 * 1024
 V3 = {keras: f"keras-{keras.__version__}", tf_keras: f"tf_keras-{tf_keras.__version__}"}
@@ -266,6 +267,36 @@ def plain_hdf5():
     return {"file": path.name, "format": "plain_hdf5", "problems": problems}
 
 
+def checkpoint(prop, build, note, prepare=None, config=False, **options):
+    """A checkpoint prefix of tf_keras; the manifest names its index."""
+    fresh(tf_keras)
+    model = build(tf_keras, **options)
+    randomise(model, 7)
+    if prepare:
+        prepare(model)
+    stem = f"tensorflow-{tf.__version__}-{prop}"
+    model.save_weights(str(HERE / stem), save_format="tf")
+    (HERE / "checkpoint").unlink()
+    reader = tf.train.load_checkpoint(str(HERE / stem))
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    names = {}
+    for path, layer in layer_paths(model).values():
+        for variable in layer._trainable_weights + layer._non_trainable_weights:
+            names.setdefault(variable.name.removesuffix(":0"), canonical(path, role_of(layer, variable)))
+    graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    full = {a.checkpoint_key: a.full_name for node in graph.nodes for a in node.attributes}
+    tensors = []
+    for key in sorted(reader.get_variable_to_shape_map()):
+        if not key.endswith(suffix):
+            continue
+        name = names.get(full[key])
+        tensors.append(tensor_entry(key.removesuffix(suffix), reader.get_tensor(key), name=name,
+                                    layer=name and name.rpartition("/")[0], role=name and name.rpartition("/")[2],
+                                    part="weight" if name else "optimizer"))
+    more = {"config": save_config(model, stem)} if config else {}
+    add(HERE / f"{stem}.index", "tf_checkpoint", "weights", tensors, note, **more)
+
+
 def restored(source, prop, note, rewrite):
     """The same v3 tree stored by h5py with other storage options."""
     path = HERE / f"h5py-{h5py.__version__}-{prop}.weights.h5"
@@ -335,6 +366,8 @@ def make():
                                  "f16": rng.normal(size=5).astype("float16"), "f64": rng.normal(size=(1, 2)),
                                  "flag": np.array([True, False, True]), "u8": np.arange(7, dtype="uint8"),
                                  "none": np.zeros((0, 4), dtype="float32")}, "many dtypes, an empty tensor")
+    checkpoint("dense", dense, "a checkpoint of two Dense layers", config=True)
+    checkpoint("trained-adam", single, "a checkpoint with an optimizer of the new style", prepare=train)
     return plain_hdf5()
 
 
@@ -346,10 +379,10 @@ def readable(manifest):
 
 def main():
     for old in HERE.iterdir():
-        if old.suffix in (".h5", ".json", ".safetensors") and old.name != plain_files.NEWEST:
+        if old.suffix in (".h5", ".json", ".safetensors", ".index", ".data-00000-of-00001") and old.name != plain_files.NEWEST:
             old.unlink()
     refused = make()
-    versions = {"keras": keras.__version__, "tf_keras": tf_keras.__version__, "h5py": h5py.__version__,
+    versions = {"keras": keras.__version__, "tf_keras": tf_keras.__version__, "tensorflow": tf.__version__, "h5py": h5py.__version__,
                 "safetensors": safetensors.__version__}
     manifest = {"schema": 1, "versions": versions, "files": entries, "refused": refused}
     (HERE / "manifest.json").write_text(readable(manifest), encoding="utf-8")

@@ -45,6 +45,19 @@ std::map<std::string, std::string> files_of(const Location& location) {
     return files;
 }
 
+/// A golden prefix: all files that share the name before its last suffix; opened by its index.
+Seed prefix_seed(const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    const std::string base = name.substr(0, std::min(name.rfind(".index"), name.rfind(".data-")));
+    Seed seed{name, base + ".index", {}, name};
+    for (const auto& entry : std::filesystem::directory_iterator(path.parent_path())) {
+        const std::string member = entry.path().filename().string();
+        if (member == seed.opened || member.starts_with(base + ".data-"))
+            seed.files.emplace(member, read_file(entry.path()));
+    }
+    return seed;
+}
+
 /// A seed for each of the files.
 void add_seeds(const Location& location, const std::string& name, std::vector<Seed>& seeds) {
     const auto files = files_of(location);
@@ -121,6 +134,10 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
             continue;
         }
         const std::string name = entry.path().filename().string();
+        if (format.info().kind == Location::Kind::prefix) {
+            found.push_back(prefix_seed(entry.path()));
+            continue;
+        }
         found.push_back({name, name, {{name, read_file(entry.path())}}, name});
     }
     std::sort(found.begin(), found.end(), [](const Seed& a, const Seed& b) {
