@@ -118,13 +118,15 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     check_compression(format.info(), options.save, report);
     if (!may_write(destination, options, report)) return report;
     OpenOptions open_options = options.open;
-    if (options.config) read_config(*options.config, open_options);
+    Tree optimizer;
+    if (options.config) optimizer = read_config(*options.config, open_options);
     const auto archive = open(source, open_options);
     report.source = source.display();
     report.source_format = archive->format().id;
     for (const std::string& warning : archive->warnings())
         report.warn(warning);
     Model model = archive->release_model();
+    describe_optimizer(model, optimizer);
     select_values(model, options.include, options.exclude, archive->problems(), report);
     std::vector<Recast> recasts;
     WritePlan plan;

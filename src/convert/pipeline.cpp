@@ -85,14 +85,14 @@ bool allowed(const std::vector<std::string>& kinds, std::string_view kind) {
 
 }  // namespace
 
-void read_config(const std::filesystem::path& path, OpenOptions& options) {
+Tree read_config(const std::filesystem::path& path, OpenOptions& options) {
     const Location location = Location::for_reading(path);
     options.config_path = path.string();
     if (location.kind == Location::Kind::file) {
         const auto source = location.fs->open(location.name);
         if (looks_like_json(*source)) {
             options.config = json::parse(text_of(*source, options.limits), options.limits, source->path());
-            return;
+            return {};
         }
     }
     OpenOptions plain;
@@ -104,6 +104,15 @@ void read_config(const std::filesystem::path& path, OpenOptions& options) {
             .in(path.string())
             .hint("give a JSON file written by model.to_json(), or a whole-model .h5");
     }
+    return archive->model().training_config["optimizer_config"];
+}
+
+void describe_optimizer(Model& model, const Tree& node) {
+    if (!model.optimizer || !model.optimizer->class_name.empty() || !node["class_name"].is_string()) return;
+    const std::string_view name = node["class_name"].as_string();
+    model.optimizer->class_name = name.substr(name.rfind('>') + 1);  // "Custom>Adam"
+    model.optimizer->config.set("class_name", node["class_name"]);
+    model.optimizer->config.set("config", node["config"]);
 }
 
 Model fit(const Archive& source, Model model, const ConvertOptions& options, const OpenOptions& open_options,
@@ -159,12 +168,14 @@ void select_values(Model& model, const std::vector<std::string>& include,
                    Report& report) {
     constexpr std::string_view reason = "left out as asked";
     const auto matches_any = [](const std::vector<std::string>& globs, const std::string& name) {
-        return std::any_of(globs.begin(), globs.end(), [&](const auto& glob) { return glob_match(glob, name); });
+        return std::any_of(globs.begin(), globs.end(),
+                           [&](const auto& glob) { return glob_match(glob, name); });
     };
     for (const Error& problem : problems) {
         const std::string& name = problem.tensor();
         const bool wanted = include.empty() || matches_any(include, name);
-        if (model.has_layers() || name.empty() || (wanted && !matches_any(exclude, name))) throw Error(problem);
+        if (model.has_layers() || name.empty() || (wanted && !matches_any(exclude, name)))
+            throw Error(problem);
         report.add(ReportEntry::Kind::skipped, name, {}, std::string(reason));
     }
     if (include.empty() && exclude.empty()) return;

@@ -17,7 +17,11 @@ namespace ballast {
 
 /// The architecture in a JSON file (model.to_json()), or in any file that holds one. Sets options.config and
 /// its path. Errors: needs_config when the file holds none, else as of open().
-void read_config(const std::filesystem::path& path, OpenOptions& options);
+/// Returns the optimizer's node of a whole model's training config; null when there is none.
+Tree read_config(const std::filesystem::path& path, OpenOptions& options);
+
+/// Takes class and config of the optimizer from its node where the source holds only its variables.
+void describe_optimizer(Model& model, const Tree& node);
 
 /// Every place of the model that holds a value, with the canonical name it has.
 struct ValuePlace {
@@ -27,9 +31,9 @@ struct ValuePlace {
 std::vector<ValuePlace> value_places(Model& model);
 
 /// Empties the values that the globs leave out, with a `skipped` entry each. A glob matches the stored or the
-/// canonical name of a tensor; one that matches nothing is name_not_found. Then throws the first of `problems`
-/// (parts of the source that cannot be converted), but for those of single tensors without layers, which the
-/// globs may leave out too.
+/// canonical name of a tensor; one that matches nothing is name_not_found. Then throws the first of
+/// `problems` (parts of the source that cannot be converted), but for those of single tensors without layers,
+/// which the globs may leave out too.
 void select_values(Model& model, const std::vector<std::string>& include,
                    const std::vector<std::string>& exclude, const std::vector<Error>& problems,
                    Report& report);

@@ -10,6 +10,7 @@
 #include "dialect/keras_v3_parts.h"
 #include "dialect/keras_v3_tree.h"
 #include "dialect/reporting.h"
+#include "model/optimizer_order.h"
 
 namespace ballast::keras_v3 {
 namespace {
@@ -24,17 +25,8 @@ std::string_view flavor_name(Framework flavor) {
     return flavor == Framework::keras3 ? "keras3" : "tf_keras";
 }
 
-/// Why the optimizer state cannot go along; empty when it can.
-std::string optimizer_obstacle(const Optimizer& optimizer, Framework flavor, bool own) {
-    if (optimizer.flavor != flavor_name(flavor)) {
-        return "the optimizer state is " +
-               (optimizer.flavor.empty() ? "of unknown order" : optimizer.flavor + "'s") +
-               " and has another order in " + (flavor == Framework::keras3 ? "Keras 3" : "tf_keras");
-    }
-    if (own) return {};
-    if (optimizer.class_name.starts_with("LossScaleOptimizer"))
-        return "a LossScaleOptimizer's state is nested in .weights.h5 files";
-    return {};
+std::string framework_name(std::string_view flavor) {
+    return flavor == "keras3" ? "Keras 3" : "tf_keras";
 }
 
 /// "optimizer/inner/vars/3" -> {"optimizer/inner/vars", "3"}: the group a manifest names, and the tensor in
@@ -56,22 +48,7 @@ void write_group_names(Output& output, const Optimizer& optimizer) {
     }
 }
 
-}  // namespace
-
-void write_optimizer(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
-                     Report& report) {
-    if (!model.optimizer) return;
-    const Optimizer& optimizer = *model.optimizer;
-    if (!options.include_optimizer) {
-        for (const OptimizerVariable& variable : optimizer.variables) {
-            report.add(ReportEntry::Kind::skipped, source_name(variable.value), {}, "left out as asked");
-        }
-        return;
-    }
-    const bool own = model.producer.dialect == dialect;
-    if (const std::string obstacle = optimizer_obstacle(optimizer, flavor, own); !obstacle.empty()) {
-        return report_dropped(report, optimizer, obstacle);
-    }
+void write_variables(Output& output, const Optimizer& optimizer, Framework flavor, bool own, Report& report) {
     output.group(join(optimizer_group, vars_group), std::nullopt);
     write_group_names(output, optimizer);
     for (std::size_t i = 0; i < optimizer.variables.size(); ++i) {
@@ -89,6 +66,42 @@ void write_optimizer(Output& output, const Model& model, Framework flavor, const
         output.dataset(group, key, variable.value);
         report.add(ReportEntry::Kind::matched, source_name(variable.value), path);
     }
+}
+
+/// State of the other framework, in this one's order.
+void write_restated(Output& output, const Optimizer& optimizer, Framework flavor, Report& report) {
+    const std::string name = framework_name(flavor_name(flavor));
+    const std::string origin = "the optimizer state is of " + framework_name(optimizer.flavor);
+    const RestatedOptimizer restated = restate_optimizer(optimizer, flavor_name(flavor));
+    if (!restated.state) return report_dropped(report, optimizer, origin + ": " + restated.reason);
+    for (const std::string& note : restated.notes)
+        report.warn(note);
+    for (const TensorExpr& value : restated.unused)
+        report.add(ReportEntry::Kind::dropped, source_name(value), {},
+                   origin + ", and " + name + "'s has no such variable");
+    write_variables(output, *restated.state, flavor, false, report);
+}
+
+}  // namespace
+
+void write_optimizer(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
+                     Report& report) {
+    if (!model.optimizer) return;
+    const Optimizer& optimizer = *model.optimizer;
+    if (!options.include_optimizer) {
+        for (const OptimizerVariable& variable : optimizer.variables) {
+            report.add(ReportEntry::Kind::skipped, source_name(variable.value), {}, "left out as asked");
+        }
+        return;
+    }
+    if (optimizer.flavor.empty())
+        return report_dropped(report, optimizer, "the order of the optimizer state is unknown");
+    if (optimizer.flavor != flavor_name(flavor)) return write_restated(output, optimizer, flavor, report);
+    const bool own = model.producer.dialect == dialect;
+    if (!own && optimizer.class_name.starts_with("LossScaleOptimizer"))
+        return report_dropped(report, optimizer,
+                              "a LossScaleOptimizer's state is nested in .weights.h5 files");
+    write_variables(output, optimizer, flavor, own, report);
 }
 
 void write_metrics(Output& output, const Model& model, Framework flavor, const SaveOptions& options,

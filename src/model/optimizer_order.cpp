@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Orders of optimizer variables, see optimizer_order.h.
+#include "model/optimizer_order.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "model/evaluate.h"
+
+namespace ballast {
+namespace {
+
+/// Slots by their names in tf_keras' legacy optimizers; "|" parts those that alternate from those that
+/// follow. A slot that no variable has is left out (amsgrad's, centered's).
+struct ClassOrder {
+    std::string_view name;
+    std::string_view legacy;
+};
+
+constexpr std::array<ClassOrder, 10> classes = {{
+    {"Adadelta", "accum_grad accum_var"},
+    {"Adagrad", "accumulator"},
+    {"Adam", "m v|vhat"},
+    {"AdamW", ""},  // not among the legacy optimizers
+    {"Adamax", "m v"},
+    {"Ftrl", "accumulator linear"},
+    {"Lion", ""},
+    {"Nadam", "m v"},
+    {"RMSprop", "rms|momentum|mg"},
+    {"SGD", "momentum"},
+}};
+
+const ClassOrder* order_of(std::string_view class_name) {
+    const auto found = std::ranges::find(classes, class_name, &ClassOrder::name);
+    return found == classes.end() ? nullptr : &*found;
+}
+
+bool is_scalar(const OptimizerVariable& variable) {
+    return variable.value.shape().rank() == 0;
+}
+
+bool is_scalar_float(const OptimizerVariable& variable) {
+    return is_scalar(variable) && info(variable.value.dtype()).cls == DTypeClass::floating;
+}
+
+/// The value of a key of the optimizer's own config; null when there is none.
+const Tree& option(const Optimizer& optimizer, std::string_view key) {
+    return optimizer.config["config"][key];
+}
+
+std::optional<double> number(const Tree& value) {
+    if (!value.is_number()) return std::nullopt;
+    const std::string_view text = value.number_text();
+    double result = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return result;
+}
+
+OptimizerVariable constant(float value) {
+    auto bytes = std::make_shared<std::array<std::byte, sizeof value>>();
+    std::memcpy(bytes->data(), &value, sizeof value);
+    auto tensor = std::make_shared<TensorInfo>();
+    tensor->dtype = DType::float32;
+    tensor->stored_bytes = sizeof value;
+    tensor->storage.layout = InlineBytes{bytes, *bytes};
+    return {TensorExpr(TensorRef(std::move(tensor))), {}, {}, {}};
+}
+
+RestatedOptimizer refused(std::string reason) {
+    RestatedOptimizer result;
+    result.reason = std::move(reason);
+    return result;
+}
+
+/// Whether the variables of an optimizer within this one are among them.
+bool is_nested(const Optimizer& optimizer) {
+    return optimizer.class_name.starts_with("LossScaleOptimizer") ||
+           std::ranges::any_of(optimizer.variables, [](const OptimizerVariable& variable) {
+               return variable.stored_key.find("/vars/") != std::string::npos;
+           });
+}
+
+/// The last part of "Adam/conv1/kernel/m:0".
+std::string_view slot_of(const OptimizerVariable& variable) {
+    std::string_view key = variable.stored_key;
+    key = key.substr(0, key.rfind(':'));
+    const std::size_t slash = key.rfind('/');
+    return slash == std::string_view::npos ? key : key.substr(slash + 1);
+}
+
+/// Of a file (`Adam/iter:0` comes first) or of a TensorFlow checkpoint.
+bool is_legacy(const Optimizer& optimizer) {
+    return optimizer.flavor == "legacy" ||
+           (!optimizer.variables.empty() && slot_of(optimizer.variables.front()) == "iter");
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find(separator), text.size());
+        parts.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return parts;
+}
+
+using Variables = std::vector<OptimizerVariable>;
+
+/// All of one slot, in the order of the weights.
+Variables with_slot(const Variables& variables, std::string_view slot) {
+    Variables found;
+    for (const OptimizerVariable& variable : variables)
+        if (slot_of(variable) == slot) found.push_back(variable);
+    return found;
+}
+
+/// An optimizer's variables by what they are.
+struct Parts {
+    const OptimizerVariable* iteration = nullptr;
+    const OptimizerVariable* rate = nullptr;  ///< in TensorFlow checkpoints and in Keras 3's order
+    Variables slots;                          ///< of weights, as they came
+    std::vector<TensorExpr> others;           ///< beta_1, decay, momentum_cache of legacy optimizers
+};
+
+Parts parts_of(const Optimizer& optimizer) {
+    Parts parts;
+    const bool legacy = is_legacy(optimizer);
+    for (const OptimizerVariable& variable : optimizer.variables) {
+        const bool single = is_scalar(variable) && variable.of_weight.empty();
+        if (single && parts.iteration == nullptr &&
+            (variable.slot == "iteration" || !legacy || slot_of(variable) == "iter"))
+            parts.iteration = &variable;
+        else if (single && variable.slot == "learning_rate")
+            parts.rate = &variable;
+        else if (single && legacy)
+            parts.others.push_back(variable.value);
+        else
+            parts.slots.push_back(variable);
+    }
+    return parts;
+}
+
+/// The slots of a legacy optimizer in the order of the new ones; nothing where they are not as the table
+/// says.
+std::optional<Variables> reordered_legacy(std::string_view class_name, const Variables& variables) {
+    const ClassOrder* order = order_of(class_name);
+    if (order == nullptr) return std::nullopt;
+    Variables result;
+    for (const std::string_view group : split(order->legacy, '|')) {
+        std::vector<Variables> slots;
+        for (const std::string_view slot : split(group, ' '))
+            slots.push_back(with_slot(variables, slot));
+        const std::size_t weights = slots.front().size();
+        for (const Variables& slot : slots)
+            if (slot.size() != weights) return std::nullopt;
+        for (std::size_t i = 0; i < weights; ++i)
+            for (const Variables& slot : slots)
+                result.push_back(slot[i]);
+    }
+    if (result.size() != variables.size()) return std::nullopt;
+    return result;
+}
+
+/// Keras 3's Nadam keeps the product of its momentum factors, tf_keras does not store it.
+OptimizerVariable nadam_product(const Optimizer& optimizer, const TensorExpr& iteration) {
+    std::array<std::byte, 8> bytes{};
+    evaluate(TensorExpr::cast(iteration, DType::int64), 0, bytes);
+    std::int64_t steps = 0;
+    std::memcpy(&steps, bytes.data(), sizeof steps);
+    const double beta = number(option(optimizer, "beta_1")).value_or(0.9);
+    double product = 1;
+    for (std::int64_t i = 1; i <= steps && product > 0; ++i)
+        product *= beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(i)));
+    return constant(static_cast<float>(product));
+}
+
+void note_differences(const Optimizer& optimizer, bool legacy, RestatedOptimizer& result) {
+    if (optimizer.class_name == "Nadam")
+        result.notes.push_back(
+            "Nadam goes on a little otherwise in Keras 3, which computes its momentum product by another "
+            "rule");
+    if (!legacy) return;
+    if (number(option(optimizer, "decay")).value_or(0) != 0)
+        result.notes.push_back(
+            "the optimizer's `decay` has no equal in Keras 3: give it a learning rate schedule");
+}
+
+/// False for an SGD without momentum: then Keras 3 has no slots. tf_keras' new SGD always has.
+bool keeps_slots(const Optimizer& optimizer) {
+    return optimizer.class_name != "SGD" || option(optimizer, "momentum").is_null() ||
+           number(option(optimizer, "momentum")).value_or(0) != 0;
+}
+
+/// The learning rate as Keras 3 has it: nothing for a schedule. Throws nothing; `known` says whether anything
+/// tells.
+std::optional<OptimizerVariable> rate_of(const Optimizer& optimizer, const Parts& parts, bool& known) {
+    known = true;
+    if (parts.rate != nullptr) return *parts.rate;
+    const Tree& named = option(optimizer, "learning_rate");
+    const Tree& rate = named.is_null() ? option(optimizer, "lr") : named;
+    known = !rate.is_null();
+    const auto value = number(rate);
+    return value ? std::optional(constant(static_cast<float>(*value))) : std::nullopt;
+}
+
+RestatedOptimizer to_keras3(const Optimizer& optimizer) {
+    const Parts parts = parts_of(optimizer);
+    const bool legacy = is_legacy(optimizer);
+    bool known = false;
+    const auto rate = rate_of(optimizer, parts, known);
+    if (parts.iteration == nullptr) return refused("it has no iteration");
+    if (!known || (legacy && optimizer.class_name.empty()))
+        return refused(
+            "the file tells neither its class nor its learning rate; give the whole model: --config "
+            "MODEL.h5");
+    if (!optimizer.class_name.empty() && order_of(optimizer.class_name) == nullptr)
+        return refused("no rule for the variables of " + optimizer.class_name + " in Keras 3 is known");
+    auto slots = legacy ? reordered_legacy(optimizer.class_name, parts.slots) : std::optional(parts.slots);
+    if (!slots) return refused("its variables are not those of a legacy " + optimizer.class_name);
+    RestatedOptimizer result;
+    Optimizer& state = result.state.emplace();
+    state.class_name = optimizer.class_name;
+    state.flavor = "keras3";
+    state.variables.push_back(*parts.iteration);
+    if (rate) state.variables.push_back(*rate);
+    result.unused = parts.others;
+    for (OptimizerVariable& variable : *slots) {
+        if (keeps_slots(optimizer))
+            state.variables.push_back(std::move(variable));
+        else
+            result.unused.push_back(variable.value);
+    }
+    if (optimizer.class_name == "Nadam")
+        state.variables.push_back(nadam_product(optimizer, parts.iteration->value));
+    note_differences(optimizer, legacy, result);
+    return result;
+}
+
+RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
+    const Variables& all = optimizer.variables;
+    if (all.empty() || !is_scalar(all.front()))
+        return refused("its variables do not begin with the iteration");
+    RestatedOptimizer result;
+    Optimizer& state = result.state.emplace();
+    state.class_name = optimizer.class_name;
+    state.flavor = "tf_keras";
+    state.variables.push_back(all.front());
+    std::size_t begin = 1, end = all.size();
+    if (begin < end && is_scalar_float(all[begin])) result.unused.push_back(all[begin++].value);
+    if (begin + 1 < end && is_scalar_float(all[end - 1]))
+        result.unused.push_back(all[--end].value);  // Nadam's product
+    if (begin == end) return refused("tf_keras' optimizers have slots, and this one has none");
+    for (std::size_t i = begin; i < end; ++i) {
+        if (is_scalar(all[i])) return refused("no rule for its single variables in tf_keras is known");
+        state.variables.push_back(all[i]);
+    }
+    return result;
+}
+
+}  // namespace
+
+RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor) {
+    if (is_nested(optimizer)) return refused("the variables of an optimizer within another are nested");
+    RestatedOptimizer result = flavor == "keras3" ? to_keras3(optimizer) : to_tf_keras(optimizer);
+    if (!result.state) return result;
+    for (OptimizerVariable& variable : result.state->variables)
+        variable.stored_key = variable.slot = variable.of_weight = {};
+    return result;
+}
+
+}  // namespace ballast

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimizer state in the order of another framework. Pure functions; any thread.
+//
+// The order of an optimizer's variables is the only thing that says what they are: neither framework stores
+// slots by name in a .weights.h5. tf_keras and Keras 3 agree but for the learning rate, a variable of Keras 3
+// behind the iteration (none with a schedule), and for what the table in optimizer_order.cpp says. The
+// optimizers of tf_keras before 2.11 ("legacy" ones) keep all of one slot together. Source: the optimizers of
+// Keras 3.15.1 and tf_keras 2.21.0, and tests/interop/test_optimizer.py.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ballast/model.h"
+
+namespace ballast {
+
+struct RestatedOptimizer {
+    std::optional<Optimizer>
+        state;           ///< its variables have neither keys nor slots: their place is what they are
+    std::string reason;  ///< why there is no state, as the end of a sentence for the report
+    std::vector<TensorExpr> unused;  ///< variables that the other framework does not have
+    std::vector<std::string> notes;  ///< what will not go on exactly as before
+};
+
+/// `flavor` is "keras3" or "tf_keras" (whose new optimizers are meant). Reads the iteration where a variable
+/// of Keras 3 is made of it; errors as of evaluate().
+RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor);
+
+}  // namespace ballast
