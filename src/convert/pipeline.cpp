@@ -228,20 +228,32 @@ void check_complete(Model& model, const Report& report) {
     }
 }
 
+namespace {
+
+std::string_view loss_of(const ReportEntry& entry) {
+    if (entry.kind == ReportEntry::Kind::cast) return "precision";
+    return entry.from.starts_with("assets/") ? "assets" : "weights";
+}
+
+}  // namespace
+
 void check_losses(const Report& report, const std::vector<std::string>& kinds) {
     if (!report.has_loss()) return;
     std::size_t lost = 0;
     const ReportEntry* first = nullptr;
     for (const ReportEntry& entry : report.entries()) {
-        const bool precision = entry.kind == ReportEntry::Kind::cast;
-        if (!entry.loss || allowed(kinds, precision ? "precision" : "weights")) continue;
+        if (!entry.loss || allowed(kinds, loss_of(entry))) continue;
         if (lost++ == 0) first = &entry;
     }
     if (!first) return;
-    throw Error(ErrorCode::lossy, std::to_string(lost) + (lost == 1 ? " tensor" : " tensors") +
+    throw Error(ErrorCode::lossy, std::to_string(lost) +
+                                      (loss_of(*first) == "assets" ? " of the assets"
+                                       : lost == 1                 ? " tensor"
+                                                                   : " tensors") +
                                       " would be lost: " + first->text)
         .tensor(first->from)
-        .hint("convert to safetensors, which holds everything; or accept the loss with --allow-loss weights");
+        .hint((loss_of(*first) == "weights" ? "convert to safetensors, which holds all weights; or " : "") +
+              ("accept the loss with --allow-loss " + std::string(loss_of(*first))));
 }
 
 std::string read_text(const Location& source, const Limits& limits) {

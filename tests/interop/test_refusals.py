@@ -296,3 +296,36 @@ def test_formats_lists_what_was_built():
     text = tool.run("formats").stdout
     for word in ("weights_h5", "legacy_h5", "safetensors"):
         assert word in text
+
+
+def test_follow_writes_what_a_link_leads_to(source, tmp_path):
+    (tmp_path / "real.weights.h5").write_bytes(OLD)
+    link = tmp_path / "link.weights.h5"
+    link.symlink_to("real.weights.h5")
+    assert "--follow" in tool.run("convert", source.whole, link, "-f", expect=tool.REFUSED).stderr
+    tool.convert(source.whole, link, "-f", "--follow")
+    assert link.is_symlink() and h5py.is_hdf5(tmp_path / "real.weights.h5")
+
+
+def test_limits_are_lifted_on_request(tmp_path):
+    path = tmp_path / "sparse.h5"
+    with h5py.File(path, "w") as f:
+        f.create_dataset("zeros", (40_000_000,), "f4", chunks=(1_000_000,), fillvalue=0)
+    assert "--trusted" in tool.run("convert", path, tmp_path / "a.safetensors", expect=tool.REFUSED).stderr
+    tool.convert(path, tmp_path / "a.safetensors", "--trusted")
+    assert (tmp_path / "a.safetensors").stat().st_size > 160_000_000
+    (tmp_path / "a.safetensors").unlink()
+
+
+def test_report_page(source, tmp_path):
+    tool.convert(source.whole, tmp_path / "out.weights.h5", "--report", tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text()
+    assert page.startswith("<!DOCTYPE html>") and page.count("<tr") > 5
+
+
+def test_report_of_what_was_done_before_a_failure(source, tmp_path):
+    (tmp_path / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 600)
+    (tmp_path / "out").mkdir()
+    tool.run("convert", source.whole, tmp_path / "broken.h5", f"{tmp_path}/out/", "--to", "weights_h5", "--no-fsync",
+             "--report", tmp_path / "r.json", expect=tool.REFUSED)
+    assert json.loads((tmp_path / "r.json").read_text())["source"].endswith(source.whole.name)

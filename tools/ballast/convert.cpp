@@ -8,9 +8,9 @@
 #include <memory>
 
 #include "cli.h"
-#include "container/json/json.h"
 #include "convert/pipeline.h"
 #include "core/text.h"
+#include "report_file.h"
 
 namespace ballast::tool {
 namespace {
@@ -21,7 +21,8 @@ struct Options {
     std::vector<std::string> paths;  ///< sources, then the destination
     std::string from, config, like, map, match, report, dtype, shard_size, compression, names = "canonical";
     ConvertOptions convert;
-    bool force = false, no_fsync = false, quiet = false, without_optimizer = false;
+    bool force = false, no_fsync = false, quiet = false, without_optimizer = false, follow = false,
+         trusted = false;
 };
 
 /// The file a source becomes in a folder: its name with the target's suffix for its own.
@@ -90,6 +91,13 @@ std::string retry_with(const std::string& source, const fs::path& destination, s
     return "ballast convert " + source + " " + destination.string() + " " + std::string(extra);
 }
 
+/// The kind of loss that the refusal's own hint names.
+std::string_view loss_named(std::string_view hint) {
+    for (const std::string_view words : {"--allow-loss assets", "--allow-loss precision"})
+        if (hint.find(words) != std::string_view::npos) return words;
+    return "--allow-loss weights";
+}
+
 void add_retry(Error& error, const Options& options, const std::string& source, const fs::path& destination) {
     std::string_view extra;
     switch (error.code()) {
@@ -101,7 +109,14 @@ void add_retry(Error& error, const Options& options, const std::string& source, 
             extra = options.map.empty() ? "--map NAMES.txt" : "--match order";
             break;
         case ErrorCode::lossy:
-            extra = "--allow-loss weights";
+            extra = loss_named(error.hint());
+            break;
+        case ErrorCode::limit_exceeded:
+            if (options.trusted) return;
+            extra = "--trusted";
+            break;
+        case ErrorCode::symlink_refused:
+            extra = "--follow";
             break;
         case ErrorCode::exists:
             extra = "--overwrite";
@@ -118,18 +133,21 @@ void add_retry(Error& error, const Options& options, const std::string& source, 
     error = retried;
 }
 
-void write_report(const std::string& path, const std::vector<Report>& reports) {
-    Tree document = reports.size() == 1 ? reports.front().to_tree() : Tree::object();
-    if (reports.size() != 1) {
-        document.set("schema", 1);
-        Tree& list = document.set("conversions", Tree::array());
-        for (const Report& report : reports)
-            list.push_back(report.to_tree());
-    }
-    const std::string text = json::write(document, 1) + "\n";
-    WriteOptions write;
-    write.overwrite = Overwrite::allow;  // a report is named by the user for this very run
-    write_text(destination_of(path), text, write);
+/// Limits for a file whose sizes the user vouches for: memory is still taken only for what is read.
+Limits limits_of_trusted() {
+    Limits limits;
+    limits.objects = limits.links = 100'000'000;
+    limits.json_bytes = limits.metadata_bytes = limits.attribute_bytes = 16ull << 30;
+    limits.json_nodes = 1'000'000'000;
+    limits.expansion_floor = limits.tensor_bytes = UINT64_MAX;
+    limits.chunk_bytes = 4ull << 30;
+    return limits;
+}
+
+/// What a symbolic link leads to, so that the link stays and its target is written.
+fs::path followed(const fs::path& path) {
+    std::error_code unknown;
+    return fs::is_symlink(path, unknown) ? fs::weakly_canonical(path) : path;
 }
 
 void print_reasons(const Report& report) {
@@ -187,6 +205,7 @@ int run(Options& options) {
     ConvertOptions& convert_options = options.convert;
     ProgressBar bar(!options.quiet);
     convert_options.open.format = options.from;
+    if (options.trusted) convert_options.open.limits = limits_of_trusted();
     if (!options.config.empty()) convert_options.config = options.config;
     if (!options.like.empty()) convert_options.like = options.like;
     if (!options.map.empty())
@@ -213,11 +232,13 @@ int run(Options& options) {
     check_report(options.report, jobs);
     for (const auto& [source, destination] : jobs) {
         try {
+            const fs::path target = options.follow ? followed(destination) : destination;
             reports.push_back(
-                convert(Location::for_reading(source), destination_of(destination), convert_options));
+                convert(Location::for_reading(source), destination_of(target), convert_options));
         } catch (Error& error) {
             bar.clear();
             add_retry(error, options, source, destination);
+            if (!options.report.empty() && !reports.empty()) write_report(options.report, reports);
             throw;
         }
         bar.clear();
@@ -297,8 +318,14 @@ void add_how(CLI::App& command, Options& options) {
         ->excludes(force);
     command.add_flag("--no-fsync", options.no_fsync,
                      "Do not wait for the disk: faster, still atomic, not safe from power loss");
+    command.add_flag("--follow", options.follow,
+                     "Write to what a symbolic link leads to, instead of refusing it");
+    command.add_flag("--trusted", options.trusted,
+                     "Lift the limits on sizes and counts, for a source whose origin you know");
     command.add_flag("--dry-run", options.convert.dry_run, "Do everything but write");
-    command.add_option("--report", options.report, "Write what happened to each tensor as JSON")
+    command
+        .add_option("--report", options.report,
+                    "Write what happened to each tensor, as JSON or (NAME.html) as a page")
         ->type_name("FILE");
     command
         .add_option("--allow-loss", options.convert.allow_loss,
