@@ -3,126 +3,41 @@
 #include "contents.h"
 
 #include <algorithm>
-#include <utility>
+#include <numeric>
 
-#include "ballast/error.h"
 #include "container/json/json.h"
-#include "container/json/utf8.h"
-#include "dialect/reporting.h"
 #include "format.h"
 
 namespace ballast::safetensors {
 namespace {
 
-/// JSON has no other bytes than text, the reference's readers dislike NUL: such bytes become %XX.
-std::string safe_name(std::string_view name) {
-    static constexpr std::string_view digits = "0123456789ABCDEF";
-    std::string safe;
-    std::size_t position = 0;
-    while (position < name.size()) {
-        const std::size_t start = position;
-        const std::uint32_t code = utf8::decode(name, position);
-        if (code != utf8::invalid && code != 0) {
-            safe += name.substr(start, position - start);
-        } else {
-            const auto byte = static_cast<unsigned char>(name[start]);
-            safe += '%';
-            safe += digits[byte >> 4U];
-            safe += digits[byte & 15U];
-        }
-    }
-    return safe;
+DType stored_dtype(DType dtype) {
+    return dtype == DType::opaque8 ? DType::uint8 : dtype;
 }
 
-const TensorExpr& before_cast(const TensorExpr& value) {
-    return value.op() == TensorExpr::Op::cast ? value.inputs().front() : value;
-}
-
-bool has_metrics(const Model& model) {
-    return std::any_of(model.loose.begin(), model.loose.end(),
-                       [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
-}
-
-/// The model without what the options leave out and what the format cannot hold, which is reported; empty
-/// when all of it stays, since the model of a large file is not copied for nothing.
-std::optional<Model> reduced(const Model& model, const SaveOptions& options, Report& report) {
-    const bool all_state = options.include_optimizer || (!model.optimizer && !has_metrics(model));
-    const bool all_configs =
-        !options.weights_only || (model.config.is_null() && model.training_config.is_null());
-    if (all_state && all_configs && model.assets.empty()) return std::nullopt;
-    Model kept = model;
-    if (!options.include_optimizer) {
-        constexpr std::string_view reason = "optimizer state was not wanted";
-        if (kept.optimizer) report_dropped(report, *kept.optimizer, reason);
-        report_dropped(report, kept, Part::metric, reason, false);
-        kept.optimizer.reset();
-        std::erase_if(kept.loose, [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
-    }
-    if (options.weights_only) {
-        kept.config = {};
-        kept.training_config = {};
-    }
-    for (const Blob& asset : kept.assets)
-        report.add(ReportEntry::Kind::dropped, asset.name, {}, "safetensors holds no assets", true);
-    kept.assets.clear();
-    return kept;
-}
-
-bool needs_layout(const Model& model, const std::vector<bool>& opaque) {
-    return model.has_layers() || model.optimizer || !model.config.is_null() ||
-           !model.training_config.is_null() ||
-           std::any_of(model.loose.begin(), model.loose.end(),
-                       [](const auto& t) { return t.part != Part::loose; }) ||
-           std::find(opaque.begin(), opaque.end(), true) != opaque.end();
-}
+constexpr NamedTensorRules rules = {"safetensors", metadata_key, stored_dtype};
 
 }  // namespace
 
 Contents::Contents(const Model& model, const SaveOptions& options, Report& report)
-    : reduced_(reduced(model, options, report)),
-      model_(reduced_ ? *reduced_ : model),
-      values_(model_tensors(model_)) {
-    std::vector<std::string> names = stored_names(options.names);
-    tensors_.reserve(values_.size());
-    order_.reserve(values_.size());
-    for (std::size_t i = 0; i < values_.size(); ++i) {
-        const TensorExpr& value = *values_[i].value;
-        opaque_.push_back(value.dtype() == DType::opaque8);
-        tensors_.push_back({std::move(names[i]), opaque_[i] ? DType::uint8 : value.dtype(), value.shape()});
-        report_written(report, value, tensors_[i].name, values_[i].name);
-        order_.push_back(i);
-    }
+    : NamedTensors(model, options, rules, report), order_(size()) {
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
     // The format forbids gaps: falling element size keeps every tensor aligned for its type.
     std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
-        return info(tensors_[a].dtype).bits > info(tensors_[b].dtype).bits;
+        return info(tensor(a).dtype).bits > info(tensor(b).dtype).bits;
     });
-}
-
-std::vector<std::string> Contents::stored_names(Names wanted) const {
-    std::vector<std::string> names;
-    // First, so that a tensor of that name gives way to the format's own key.
-    names.reserve(values_.size() + 1);
-    names.emplace_back(metadata_key);
-    for (const ModelTensor& tensor : values_) {
-        const TensorExpr& plain = before_cast(*tensor.value);
-        const bool stored = wanted == Names::stored && plain.is_identity();
-        names.push_back(safe_name(stored ? plain.source()->stored_name : tensor.name));
-    }
-    make_unique(names);
-    names.erase(names.begin());
-    return names;
 }
 
 Tree Contents::metadata() const {
     Tree tree = Tree::object();
-    for (const auto& [key, value] : model_.metadata.members())
+    for (const auto& [key, value] : model().metadata.members())
         tree.set(key, value.is_string() ? value : Tree(json::write(value)));
     return tree;
 }
 
 std::optional<std::string> Contents::layout() const {
-    if (!needs_layout(model_, opaque_)) return std::nullopt;
-    return layout_text(model_, tensors_, opaque_);
+    if (!needs_kept()) return std::nullopt;
+    return kept();
 }
 
 }  // namespace ballast::safetensors

@@ -17,10 +17,7 @@ inline constexpr std::uint64_t data_alignment = 8;
 inline constexpr std::string_view metadata_key = "__metadata__";
 inline constexpr std::string_view dtype_key = "dtype", shape_key = "shape", offsets_key = "data_offsets";
 
-/// Our own entry in the metadata: JSON {"schema", "digest", "opaque"?, "model"}.
+/// Our own entry in the metadata (src/dialect/kept_model.h).
 inline constexpr std::string_view ballast_key = "ballast";
-inline constexpr std::string_view schema_key = "schema", digest_key = "digest", opaque_key = "opaque",
-                                  model_key = "model";
-inline constexpr std::int64_t ballast_schema = 1;
 
 }  // namespace ballast::safetensors

@@ -6,9 +6,9 @@
 #include "ballast/archive.h"
 #include "ballast/error.h"
 #include "ballast/format.h"
+#include "dialect/kept_model.h"
 #include "format.h"
 #include "header.h"
-#include "layout.h"
 #include "reader.h"
 #include "writer.h"
 
@@ -35,36 +35,20 @@ std::vector<TensorInfo> tensors_of(const Header& header, const std::shared_ptr<c
     return tensors;
 }
 
-namespace {
-
-ArchiveContents loose_contents(std::vector<TensorInfo> tensors, const Tree& metadata) {
-    ArchiveContents contents;
-    contents.kind = "tensors";
-    contents.index = Index::make(std::move(tensors));
-    Model model;
-    for (std::size_t i = 0; i < contents.index->size(); ++i)
-        model.loose.push_back({contents.index->tensors()[i].name, contents.index->ref(i), Part::loose});
-    model.producer.dialect = "safetensors";
-    model.metadata = metadata;
-    contents.model = std::make_shared<Model>(std::move(model));
-    return contents;
-}
-
-}  // namespace
-
 ArchiveContents contents_of(std::vector<TensorInfo> tensors, Tree metadata, const Limits& limits) {
     const std::string layout(metadata[ballast_key].as_string());
     const bool has_layout = metadata.find(ballast_key) != nullptr;
     if (has_layout) metadata.erase(ballast_key);
     ArchiveContents contents;
     try {
-        contents =
-            has_layout ? restore(layout, tensors, metadata, limits) : loose_contents(tensors, metadata);
+        contents = has_layout ? restore_kept(layout, "__metadata__[\"ballast\"]", tensors, limits)
+                              : loose_contents(tensors, "safetensors");
     } catch (const Error& error) {
         if (!has_layout) throw;
-        contents = loose_contents(std::move(tensors), metadata);
+        contents = loose_contents(std::move(tensors), "safetensors");
         contents.warnings.push_back("the layout in the metadata is ignored: " + error.message());
     }
+    contents.model->metadata = metadata;
     contents.metadata = std::move(metadata);
     return contents;
 }

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Model behind the tensors, kept in the metadata, see layout.h.
-#include "layout.h"
+// The Model behind named tensors, kept beside them, see kept_model.h.
+#include "dialect/kept_model.h"
 
 #include <algorithm>
 #include <array>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "ballast/error.h"
 #include "container/json/json.h"
-#include "format.h"
 #include "model/model_tensors.h"
 #include "model/model_tree.h"
 
-namespace ballast::safetensors {
+namespace ballast {
 namespace {
+
+/// JSON {"schema", "digest", "opaque"?, "dtypes"?, "metadata"?, "model"}.
+constexpr std::string_view schema_key = "schema", digest_key = "digest", opaque_key = "opaque",
+                           dtypes_key = "dtypes", metadata_key = "metadata", model_key = "model";
+constexpr std::int64_t kept_schema = 1;
 
 /// FNV-1a, 64 bits: a few lines, and good enough against accidents.
 class Fnv {
@@ -46,17 +49,22 @@ std::vector<StoredTensor> stored(const std::vector<TensorInfo>& tensors) {
     std::vector<StoredTensor> result;
     result.reserve(tensors.size());
     for (const TensorInfo& tensor : tensors)
-        result.push_back({tensor.stored_name, tensor.dtype, tensor.shape});
+        result.push_back({tensor.stored_name, tensor.dtype, tensor.shape, tensor.dtype});
     return result;
 }
 
-void restore_opaque(const Tree& names, std::vector<TensorInfo>& tensors) {
-    std::unordered_set<std::string_view> opaque;
-    for (const Tree& name : names.items())
-        opaque.insert(name.as_string());
+/// The types that are stored as plain bytes get their names back.
+void restore_dtypes(const Tree& opaque, const Tree& dtypes, std::vector<TensorInfo>& tensors) {
+    std::unordered_map<std::string_view, DType> kept;
+    for (const Tree& name : opaque.items())
+        kept.emplace(name.as_string(), DType::opaque8);
+    for (const auto& [name, dtype] : dtypes.members()) {
+        if (const auto known = dtype_from_name(dtype.as_string())) kept.emplace(name, *known);
+    }
     for (TensorInfo& tensor : tensors) {
-        if (tensor.dtype == DType::uint8 && opaque.contains(tensor.stored_name))
-            tensor.dtype = DType::opaque8;
+        const auto known = kept.find(tensor.stored_name);
+        if (known != kept.end() && info(known->second).bits == info(tensor.dtype).bits)
+            tensor.dtype = known->second;
     }
 }
 
@@ -109,35 +117,42 @@ std::string digest(std::vector<StoredTensor> tensors) {
     return hash.hex();
 }
 
-std::string layout_text(const Model& model, const std::vector<StoredTensor>& tensors,
-                        const std::vector<bool>& opaque) {
+std::string kept_text(const Model& model, const std::vector<StoredTensor>& tensors, const Tree& metadata) {
     Tree head = Tree::object();
-    head.set(schema_key, ballast_schema);
+    head.set(schema_key, kept_schema);
     head.set(digest_key, digest(tensors));
-    Tree opaque_names = Tree::array();
+    Tree opaque = Tree::array(), dtypes = Tree::object();
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        names.push_back(tensors[i].name);
-        if (opaque[i]) opaque_names.push_back(tensors[i].name);
+    names.reserve(tensors.size());
+    for (const StoredTensor& tensor : tensors) {
+        names.push_back(tensor.name);
+        if (tensor.kept == tensor.dtype) continue;
+        if (tensor.kept == DType::opaque8) {
+            opaque.push_back(tensor.name);
+        } else {
+            dtypes.set(tensor.name, to_string(tensor.kept));
+        }
     }
-    if (opaque_names.size() != 0) head.set(opaque_key, std::move(opaque_names));
+    if (opaque.size() != 0) head.set(opaque_key, std::move(opaque));
+    if (dtypes.size() != 0) head.set(dtypes_key, std::move(dtypes));
+    if (!metadata.is_null()) head.set(metadata_key, metadata);
     std::string text = json::write(head);
     text.back() = ',';
     return text + ' ' + json::write(Tree(model_key)) + ": " + model_to_json(model, names) + '}';
 }
 
-ArchiveContents restore(std::string_view text, std::vector<TensorInfo> tensors, const Tree& metadata,
-                        const Limits& limits) {
+ArchiveContents restore_kept(std::string_view text, std::string_view where, std::vector<TensorInfo> tensors,
+                             const Limits& limits) {
     Limits inner = limits;
     inner.json_depth += 8;  // A config of full depth lies a few levels down in our own text.
-    const Tree tree = json::parse(text, inner, "__metadata__[\"ballast\"]");
-    if (tree[schema_key].as_int64() != ballast_schema) throw mismatch("it was written by a newer Ballast");
+    const Tree tree = json::parse(text, inner, where);
+    if (tree[schema_key].as_int64() != kept_schema) throw mismatch("it was written by a newer Ballast");
     if (tree[digest_key].as_string() != digest(stored(tensors)))
         throw mismatch("names, dtypes or shapes of the tensors were changed since");
-    restore_opaque(tree[opaque_key], tensors);
+    restore_dtypes(tree[opaque_key], tree[dtypes_key], tensors);
     const auto plain = Index::make(std::move(tensors));
     Model model = model_from_tree(tree[model_key], *plain, limits);
-    model.metadata = metadata;
+    model.metadata = tree[metadata_key];
 
     std::unordered_map<const TensorInfo*, std::size_t> places;
     ArchiveContents contents;
@@ -148,4 +163,16 @@ ArchiveContents restore(std::string_view text, std::vector<TensorInfo> tensors, 
     return contents;
 }
 
-}  // namespace ballast::safetensors
+ArchiveContents loose_contents(std::vector<TensorInfo> tensors, std::string_view dialect) {
+    ArchiveContents contents;
+    contents.kind = "tensors";
+    contents.index = Index::make(std::move(tensors));
+    Model model;
+    for (std::size_t i = 0; i < contents.index->size(); ++i)
+        model.loose.push_back({contents.index->tensors()[i].name, contents.index->ref(i), Part::loose});
+    model.producer.dialect = dialect;
+    contents.model = std::make_shared<Model>(std::move(model));
+    return contents;
+}
+
+}  // namespace ballast
