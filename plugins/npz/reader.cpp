@@ -12,6 +12,7 @@
 #include "container/npy/npy.h"
 #include "container/zip/zip.h"
 #include "dialect/kept_model.h"
+#include "dialect/zip_members.h"
 #include "format.h"
 #include "io/held_source.h"
 #include "model/evaluate.h"
@@ -142,7 +143,7 @@ public:
     Match probe(Probe& probe) const override {
         static constexpr std::string_view looked_for = "a zip archive of .npy members";
         if (!zip::starts_like_zip(probe.head())) return {Confidence::no, true, std::string(looked_for)};
-        const auto& members = directory(probe)->members;
+        const auto& members = zip_directory(probe)->members;
         if (std::any_of(members.begin(), members.end(), is_array))
             return {Confidence::certain, true, std::string(looked_for)};
         // np.savez() of nothing is an empty archive.
@@ -154,7 +155,7 @@ public:
         if (!probe.source())
             throw Error(ErrorCode::not_a_file, "npz is a single file").in(probe.location().display());
         const Limits& limits = probe.options().limits;
-        ArchiveContents contents = Reader(probe.source(), limits).read(*directory(probe));
+        ArchiveContents contents = Reader(probe.source(), limits).read(*zip_directory(probe));
         contents.format = &info();
         return std::make_shared<Archive>(probe.location(), std::move(contents));
     }
@@ -162,12 +163,6 @@ public:
     WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
                    Report& report) const override {
         return npz::plan(model, target, options, report);
-    }
-
-private:
-    static std::shared_ptr<zip::Directory> directory(Probe& probe) {
-        return probe.shared<zip::Directory>(
-            [&] { return zip::read_directory(*probe.source(), probe.options().limits); });
     }
 };
 

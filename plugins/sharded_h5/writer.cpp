@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "dialect/keras_v3.h"
+#include "dialect/reporting.h"
 #include "dialect/shard_manifest.h"
 #include "dialect/shard_names.h"
 #include "format.h"
@@ -67,6 +68,7 @@ WritePlan plan_set(const Model& model, const Target& target, const SaveOptions& 
     SaveOptions keras3 = options;
     keras3.flavor = "keras3";  // tf_keras has no shards
     keras_v3::Output output = keras_v3::lower_to(rule_of(model, options, name), model, keras3, report);
+    report_left_behind(report, model);
     const std::string base = keras_shard_base(name);
     std::vector<std::uint64_t> used;
     std::vector<std::string> old;

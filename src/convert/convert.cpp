@@ -70,6 +70,11 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
     return true;
 }
 
+/// Formats that cannot be written without an architecture: there a config that was lent becomes the model's.
+bool holds_whole_models(const FormatInfo& format) {
+    return format.can.config && format.can.assets;
+}
+
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
 void evaluate_recasts(const std::vector<Recast>& recasts, const WriteOptions& write) {
     std::vector<ScanItem> items;
@@ -132,6 +137,8 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     WritePlan plan;
     try {
         model = fit(*archive, std::move(model), options, open_options, report);
+        if (holds_whole_models(format.info()) && !open_options.config.is_null())
+            model.config = open_options.config;
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan = plan_of(model, format, destination, options.save, report);
     } catch (const Error& error) {

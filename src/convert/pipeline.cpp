@@ -102,7 +102,7 @@ Tree read_config(const std::filesystem::path& path, OpenOptions& options) {
     if (options.config.is_null()) {
         throw Error(ErrorCode::needs_config, "the file given as --config holds no architecture")
             .in(path.string())
-            .hint("give a JSON file written by model.to_json(), or a whole-model .h5");
+            .hint("give a JSON file written by model.to_json(), a .keras, or a whole-model .h5");
     }
     return archive->model().training_config["optimizer_config"];
 }

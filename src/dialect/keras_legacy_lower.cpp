@@ -61,6 +61,7 @@ public:
         write_optimizer(whole);
         report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
+        report_assets_left(report_, model_);
         if (!whole && !model_.config.is_null())
             report_.note("the model's config stays behind: only weights were asked for");
         return builder_.plan_with_chunks(std::move(file_name));

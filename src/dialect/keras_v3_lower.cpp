@@ -108,12 +108,12 @@ Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& op
     Output output(rule, flavor, options.compression);
     build(output, model, flavor, options, report);
     report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);
-    if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");
     return output;
 }
 
 hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions& options, Report& report) {
     Output output = lower_to({}, model, options, report);
+    report_left_behind(report, model);
     return output.builders().front().plan_with_chunks(std::move(file_name));
 }
 

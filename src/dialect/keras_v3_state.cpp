@@ -135,11 +135,13 @@ Framework lift_along(const hdf5::File& file, Lifting& lifting, Framework framewo
 
 }  // namespace
 
-ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
+ArchiveContents lift(const hdf5::File& file, const OpenOptions& options, Surroundings around) {
     Lifting lifting;
-    Framework framework = framework_of(file);
+    Framework framework = around.writer ? *around.writer : framework_of(file);
     const bool along_config = !options.config.is_null();
-    if (along_config) {
+    if (along_config && around.writer) {
+        lift_by_config(file, lifting, framework, options);
+    } else if (along_config) {
         framework = lift_along(file, lifting, framework, options);
     } else {
         lift_by_keys(file, lifting, framework);
@@ -148,6 +150,7 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options) {
     lifting.model.producer.flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
     lift_optimizer(file, lifting, framework);
     lift_metrics(file, lifting);
+    lifting.blobs = std::move(around.assets);
     lifting.warnings.insert(lifting.warnings.end(), file.warnings().begin(), file.warnings().end());
     add_file_problems(file, lifting.problems);
     Tree metadata = metadata_of(lifting);

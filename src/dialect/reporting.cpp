@@ -51,6 +51,16 @@ const io::Source* file_of(const TensorExpr& value) {
     return nullptr;
 }
 
+void report_assets_left(Report& report, const Model& model) {
+    for (const Blob& asset : model.assets)
+        report.add(Kind::dropped, asset.name, {}, "a weights file holds no assets");
+}
+
+void report_left_behind(Report& report, const Model& model) {
+    if (!model.config.is_null()) report.note("the model's config stays behind: a weights file holds none");
+    report_assets_left(report, model);
+}
+
 void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
                     std::string_view canonical) {
     Kind kind = kind_of_change(value);

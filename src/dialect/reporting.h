@@ -16,6 +16,11 @@ std::string source_name(const TensorExpr& value);
 /// The file the first stored tensor of an expression lies in, to tell files apart; null for bytes in memory.
 const io::Source* file_of(const TensorExpr& value);
 
+/// Adds a `dropped` entry for each asset, which a weights file by its nature does not hold: no loss.
+void report_assets_left(Report& report, const Model& model);
+/// The same, and a note on the config.
+void report_left_behind(Report& report, const Model& model);
+
 /// Adds one entry for a value written as `stored_name`, known as `canonical` in the target.
 void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
                     std::string_view canonical);

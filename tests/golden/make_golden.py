@@ -12,6 +12,8 @@ import hashlib
 import json
 import re
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -167,6 +169,17 @@ def v3(k, build, prop, note, prepare=None, config=False, **options):
         prepare(model)
     stem = f"{V3[k]}-{prop}"
     path = HERE / f"{stem}.weights.h5"
+    tensors = v3_tensors(model, path)
+    more = {"config": save_config(model, stem)} if config else {}
+    add(path, "weights_h5", "weights", tensors, note, flavour=flavour_of(k), **more)
+
+
+def flavour_of(k):
+    return "keras3" if is_keras3(k) else "tf_keras"
+
+
+def v3_tensors(model, path):
+    """Saves the model's weights as `path` and says what is in it."""
     paths = owner_names(model)
     tensors = []
     for item in record_v3(model, str(path)):
@@ -180,9 +193,7 @@ def v3(k, build, prop, note, prepare=None, config=False, **options):
             tensors.append(tensor_entry(item.path, value, name=canonical(where, role), role=role,
                                         layer=canonical(where, "")[:-1]))
     check_v3(path, tensors)
-    more = {"config": save_config(model, stem)} if config else {}
-    flavour = "keras3" if is_keras3(k) else "tf_keras"
-    add(path, "weights_h5", "weights", tensors, note, flavour=flavour, **more)
+    return tensors
 
 
 def check_v3(path, tensors):
@@ -193,6 +204,33 @@ def check_v3(path, tensors):
     assert set(found) == {t["stored_name"] for t in tensors}
     for t in tensors:
         assert hashlib.sha256(np.asarray(found[t["stored_name"]]).tobytes()).hexdigest() == t["sha256"], t
+
+
+def keras_zip(k, build, prop, note, **options):
+    fresh(k)
+    model = build(k, **options)
+    randomise(model, 7)
+    path = HERE / f"{V3[k]}-{prop}.keras"
+    with tempfile.TemporaryDirectory() as scratch:
+        tensors = v3_tensors(model, Path(scratch) / "x.weights.h5")
+        model.save(Path(scratch) / "x.keras")
+        timeless(Path(scratch) / "x.keras", path)
+    add(path, "keras", "model", tensors, note, flavour=flavour_of(k))
+
+
+def timeless(source, path):
+    """The same archive without what differs each time: dates, and ids that are addresses of Python objects."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(path, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename == "metadata.json":
+                data = re.sub(rb'("date_saved": )"[^"]*"', rb'\1"2026-01-01@00:00:00"', data)
+            if item.filename == "config.json":
+                ids = list(dict.fromkeys(re.findall(rb'"shared_object_id": (\d+)', data)))
+                for number, found in enumerate(ids):
+                    data = data.replace(found, str(number).encode())
+            item.date_time = (1980, 1, 1, 0, 0, 0)
+            new.writestr(item, data)
 
 
 def legacy(k, build, prop, note, whole, prepare=None, config=False, **options):
@@ -356,6 +394,8 @@ def make():
     legacy(keras, single, "whole-compiled", "Keras 3's own legacy file: names without :0", whole=True, prepare=train)
     legacy(keras, odd_names, "whole-odd-names", "spaces, percent and non-ASCII in layer names", whole=True)
     legacy(keras, nested, "whole-nested-frozen", "Keras 3's own legacy order with a frozen layer", whole=True, frozen=True)
+    keras_zip(keras, dense, "zip-dense", "config, weights and metadata in a zip")
+    keras_zip(tf_keras, dense, "zip-dense", "the same of tf_keras")
     restored(f"{V3[keras]}-float64.weights.h5", "gzip-shuffle", "chunked, shuffled and deflated", gzip_shuffle)
     restored(f"{V3[keras]}-convnet.weights.h5", "big-endian", "big-endian floats: bytes differ, values do not", big_endian)
     rng = np.random.default_rng(3)
@@ -379,7 +419,7 @@ def readable(manifest):
 
 def main():
     for old in HERE.iterdir():
-        if old.suffix in (".h5", ".json", ".safetensors", ".index", ".data-00000-of-00001") and old.name != plain_files.NEWEST:
+        if old.suffix in (".h5", ".json", ".keras", ".safetensors", ".index", ".data-00000-of-00001") and old.name != plain_files.NEWEST:
             old.unlink()
     refused = make()
     versions = {"keras": keras.__version__, "tf_keras": tf_keras.__version__, "tensorflow": tf.__version__, "h5py": h5py.__version__,

@@ -15,6 +15,7 @@ OLD = b"the old file, which must survive"
 FILES = [
     "keras-3.15.1-dense.weights.h5", "keras-3.15.1-compiled-adam.weights.h5", "tf_keras-2.21.0-dense.weights.h5",
     "tf_keras-2.21.0-weights-only.h5", "tf_keras-2.21.0-whole-compiled.h5", "keras-3.15.1-whole-compiled.h5",
+    "keras-3.15.1-zip-dense.keras",
     "safetensors-0.8.0-dtypes.safetensors", "safetensors-0.8.0-plain.safetensors",
 ]
 

@@ -51,6 +51,12 @@ class Source:
         return path
 
     @cached_property
+    def keras_zip(self):
+        path = self.path(".keras")
+        self.model.save(str(path))
+        return path
+
+    @cached_property
     def config(self):
         path = self.path(".json")
         path.write_text(self.model.to_json(), encoding="utf-8")

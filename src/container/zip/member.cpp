@@ -21,6 +21,8 @@ namespace {
 /// Headers of formats are looked at without inflating the rest.
 constexpr std::size_t head_bytes = 1024;
 constexpr std::size_t checked_block = std::size_t{1} << 20U;
+/// What an HDF5 file has of bytes without meaning stays below: this many, or this part of it.
+constexpr std::uint64_t little = 64U << 10U, little_part = 16;
 
 Error wrong_crc(const std::string& path, std::uint64_t offset) {
     return Error(ErrorCode::checksum_mismatch, "the member's bytes do not fit its checksum")
@@ -33,8 +35,9 @@ Error wrong_crc(const std::string& path, std::uint64_t offset) {
 /// the member they are joined and compared. Has no native handle: a copy by the kernel would go unchecked.
 class CheckedWindow final : public io::Source {
 public:
-    CheckedWindow(std::shared_ptr<const io::Source> window, std::uint32_t crc, std::uint64_t offset)
-        : window_(std::move(window)), crc_(crc), offset_(offset) {}
+    CheckedWindow(std::shared_ptr<const io::Source> window, std::uint32_t crc, std::uint64_t offset,
+                  Check check)
+        : window_(std::move(window)), crc_(crc), offset_(offset), check_(check) {}
 
     std::uint64_t size() const noexcept override { return window_->size(); }
     const std::string& path() const noexcept override { return window_->path(); }
@@ -46,12 +49,13 @@ public:
                 out.subspan(static_cast<std::size_t>(begin - offset), static_cast<std::size_t>(end - begin));
             add(begin, {end, io::crc32(part)});
         }
+        if (check_ == Check::reads && takes_rest()) check_all();
     }
 
-    /// Reads all of the member once before it gives out its memory.
+    /// Reads all of the member once before it gives out its memory, if it is asked to.
     std::shared_ptr<const std::byte> map(std::uint64_t offset, std::uint64_t length) const override {
         auto mapped = window_->map(offset, length);
-        if (mapped) check_all();
+        if (mapped && check_ == Check::crc) check_all();
         return mapped;
     }
 
@@ -82,11 +86,22 @@ private:
         if (next != runs_.end() && next->first < added.end) return;
         if (next != runs_.begin() && std::prev(next)->second.end > begin) return;
         auto run = runs_.emplace_hint(next, begin, added);
+        known_ += added.end - begin;
         if (next != runs_.end() && next->first == added.end) run = join(run, next);
         if (run != runs_.begin() && std::prev(run)->second.end == begin) run = join(std::prev(run), run);
         if (run->first != 0 || run->second.end != size() || run->second.crc == crc_) return;
         runs_.clear();  // Whoever reads on is told again.
+        known_ = 0;
+        took_rest_ = false;
         throw wrong_crc(path(), offset_);
+    }
+
+    /// True once, when little is left that has not been read.
+    bool takes_rest() const {
+        const std::lock_guard lock(mutex_);
+        const std::uint64_t rest = size() - known_;
+        if (took_rest_ || rest == 0 || rest > std::max(little, size() / little_part)) return false;
+        return took_rest_ = true;
     }
 
     using Runs = std::map<std::uint64_t, Run>;
@@ -111,8 +126,11 @@ private:
     std::shared_ptr<const io::Source> window_;
     std::uint32_t crc_;
     std::uint64_t offset_;
+    Check check_;
     mutable std::mutex mutex_;
-    mutable Runs runs_;  ///< what has been read, by its begin; no two touch
+    mutable Runs runs_;                ///< what has been read, by its begin; no two touch
+    mutable std::uint64_t known_ = 0;  ///< bytes in runs_
+    mutable bool took_rest_ = false;
 };
 
 /// A deflated member. Its first bytes are inflated by themselves, the rest only together.
@@ -174,7 +192,7 @@ std::shared_ptr<const io::Source> open_member(std::shared_ptr<const io::Source> 
     }
     auto window = io::window(std::move(source), member.data_offset, member.size, std::move(path));
     if (check == Check::none) return window;
-    return std::make_shared<CheckedWindow>(std::move(window), member.crc, member.data_offset);
+    return std::make_shared<CheckedWindow>(std::move(window), member.crc, member.data_offset, check);
 }
 
 }  // namespace ballast::zip

@@ -38,6 +38,11 @@ std::uint64_t half_of(const Model& model) {
     return std::max(largest, total / 2 + 1);
 }
 
+/// Formats of whole models alone: they are never asked for weights only.
+bool holds_whole_models(const FormatInfo& info) {
+    return info.can.config && info.can.assets;
+}
+
 std::map<std::string, std::string> files_of(const Location& location) {
     std::map<std::string, std::string> files;
     for (const io::DirEntry& entry : location.fs->list(""))
@@ -114,7 +119,7 @@ std::string file_name(const FormatInfo& info) {
 Location written(const Format& format, const Model& model, SaveOptions options, unsigned threads) {
     Location target{io::memory(), file_name(format.info()), Location::Kind::file};
     Report report;
-    options.weights_only = true;
+    options.weights_only = !holds_whole_models(format.info());
     if (format.info().can.shards && options.max_shard_size == 0) options.max_shard_size = half_of(model);
     WriteOptions write;
     write.threads = threads;

@@ -28,8 +28,8 @@ Model small_model();
 
 /// "x" and the format's suffix.
 std::string file_name(const FormatInfo& info);
-/// The file (or set) a format writes for a model's weights (configs stay behind), in a file system of its
-/// own. A format of sets makes several files.
+/// The file (or set) a format writes for a model's weights (configs stay behind, but for formats of whole
+/// models), in a file system of its own. A format of sets makes several files.
 Location written(const Format& format, const Model& model, SaveOptions options = {}, unsigned threads = 1);
 
 /// A small file (up to 32 KiB) of the format: a golden one of a real framework, or one that it writes itself;
