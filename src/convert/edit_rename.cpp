@@ -104,10 +104,12 @@ std::size_t ModelEditor::rename(const std::string& from, const std::string& to) 
 
 std::size_t ModelEditor::rename_v3(const std::string& from, const std::string& to) {
     const std::vector<Place*> exact = find_exact(from, &Place::stored);
-    if (!exact.empty()) return rename_v3_tensor(*exact.front(), to);
     const bool is_group = std::any_of(model_.layers.begin(), model_.layers.end(), [&](const Layer& layer) {
         return layer.stored_key == from || is_below(layer.stored_key, from);
     });
+    if (!model_.config.is_null() && (!exact.empty() || is_group))
+        throw refused(from, "the model's config says where its weights are stored", "rename the layer");
+    if (!exact.empty()) return rename_v3_tensor(*exact.front(), to);
     if (is_group) return rename_v3_groups(from, to);
     const LayerId layer = layer_at(model_, from);
     if (layer < model_.layers.size()) return rename_v3_layer(layer, from, to);
@@ -168,6 +170,14 @@ std::size_t ModelEditor::rename_v3_layer(LayerId layer, const std::string& from,
         throw refused(from, "the file keeps no name for this layer", "rename the group it is stored under");
     const std::string name = layer_name(from, to);
     require_free_layer(model_, from, name);
+    if (!model_.config.is_null()) {
+        std::vector<std::string> path;
+        for (const std::string_view part : split(from, '/'))
+            path.push_back(unescape_component(part));
+        if (!rename_in_config(model_.config, path, name))
+            throw refused(from, "the model's config does not list it", "convert to .weights.h5 first");
+        notes_.push_back("the model's config was changed with it");
+    }
     model_.layers[layer].name = name;
     return static_cast<std::size_t>(std::count_if(
         places_.begin(), places_.end(), [&](const Place& place) { return is_below(place.canonical, from); }));

@@ -313,6 +313,19 @@ def test_classes_of_the_users_own(tmp_path):
         assert same_bytes(to_array(a), to_array(b)), (a.path, done)
 
 
+def test_edit_renames_a_layer_in_weights_and_config(workshop, tmp_path):
+    source = workshop.source(REGISTRY["nested_functional"], "keras")
+    out = tmp_path / "out.keras"
+    tool.run("edit", source.keras_zip, "rename", "inner/left", "west", "-o", out)
+    model = keras.saving.load_model(out)
+    assert [layer.name for layer in model.get_layer("inner").layers] == [
+        "west" if layer.name == "left" else layer.name for layer in source.model.get_layer("inner").layers]
+    for a, b in zip(model.variables, source.model.variables, strict=True):
+        assert same_bytes(to_array(a), to_array(b)), a.path
+    assert_predictions(model, source.predictions, True, 0)
+    tool.run("edit", source.keras_zip, "rename", "layers/dense", "layers/other", "-o", tmp_path / "no.keras", expect=tool.USAGE)
+
+
 # ---- refusals --------------------------------------------------------------------------------------------------------
 
 
