@@ -133,16 +133,25 @@ private:
         return keras_v3::lift(weights, options_, around());
     }
 
+    /// What its variables mean in the other framework hangs on its class and options.
+    void describe_optimizer(const Tree& node) {
+        auto& optimizer = contents_.model->optimizer;
+        const std::string_view name = node["class_name"].as_string();
+        if (!optimizer || name.empty()) return;
+        optimizer->class_name = name.substr(name.rfind('>') + 1);
+        optimizer->config.set("class_name", node["class_name"]);
+        optimizer->config.set("config", node["config"]);
+    }
+
     void complete_model() {
         Model& model = *contents_.model;
-        const std::string_view optimizer = config_["compile_config"]["optimizer"]["class_name"].as_string();
-        if (model.optimizer)
-            model.optimizer->class_name = std::string(optimizer.substr(optimizer.rfind('>') + 1));
+        const Tree& optimizer = config_["compile_config"]["optimizer"];
+        describe_optimizer(optimizer);
         model.producer.keras_version = std::string(metadata_["keras_version"].as_string());
         Tree metadata = Tree::object();
         metadata.set("model_class", config_["class_name"]);
         metadata.set("model_name", config_["config"]["name"]);
-        if (!optimizer.empty()) metadata.set("optimizer", optimizer);
+        if (!optimizer["class_name"].is_null()) metadata.set("optimizer", optimizer["class_name"]);
         if (!model.assets.empty()) metadata.set("assets", static_cast<std::uint64_t>(model.assets.size()));
         contents_.metadata = std::move(metadata);
         // A config lent by the user stands in for the model's own.

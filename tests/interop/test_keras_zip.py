@@ -233,6 +233,18 @@ def test_training_goes_on(way, tmp_path):
         assert same_bytes(to_array(a), to_array(b)), a.path
 
 
+def test_training_goes_on_in_keras_3(tmp_path):
+    source = trained(tf_keras)
+    source.save(str(tmp_path / "source.keras"))
+    tool.convert(tmp_path / "source.keras", tmp_path / "out.weights.h5")
+    target = trained(keras)
+    load(target, tmp_path / "out.weights.h5")
+    theirs, ours = source.optimizer.variables, target.optimizer.variables
+    assert same_bytes(to_array(ours[0]), to_array(theirs[0])) and len(ours) == len(theirs) + 1
+    for a, b in zip(ours[2:], theirs[1:], strict=True):
+        assert same_bytes(to_array(a), to_array(b)), a.path
+
+
 def test_optimizer_left_out(tmp_path):
     source = trained(keras)
     source.save(tmp_path / "source.keras")
