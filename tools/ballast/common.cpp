@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "convert/pipeline.h"
+#include "libhdf5.h"
 
 namespace ballast::tool {
 
@@ -12,7 +13,7 @@ std::shared_ptr<Archive> open_source(const std::string& path, const std::string&
     OpenOptions options;
     options.format = from;
     if (!config.empty()) read_config(config, options);
-    auto archive = open(std::filesystem::path(path), options);
+    auto archive = open(source_of(path), options);
     for (const std::string& warning : archive->warnings())
         print_warning(warning);
     for (const Error& problem : archive->problems())
@@ -42,6 +43,7 @@ void add_source_options(CLI::App& command, std::string& from, std::string& confi
         .add_option("--config", config,
                     "Name layers by this architecture: a model.to_json() file, or any file that holds one")
         ->type_name("FILE");
+    add_libhdf5_option(command);
 }
 
 void add_jobs_option(CLI::App& command, unsigned& threads) {

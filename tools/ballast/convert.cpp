@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "convert/pipeline.h"
 #include "core/text.h"
+#include "libhdf5.h"
 #include "report_file.h"
 
 namespace ballast::tool {
@@ -233,8 +234,7 @@ int run(Options& options) {
     for (const auto& [source, destination] : jobs) {
         try {
             const fs::path target = options.follow ? followed(destination) : destination;
-            reports.push_back(
-                convert(Location::for_reading(source), destination_of(target), convert_options));
+            reports.push_back(convert(source_of(source), destination_of(target), convert_options));
         } catch (Error& error) {
             bar.clear();
             add_retry(error, options, source, destination);
@@ -259,6 +259,7 @@ void add_what(CLI::App& command, Options& options) {
         ->type_name("ID");
     command.add_option("--from", options.from, "Source format, when its content does not tell")
         ->type_name("ID");
+    add_libhdf5_option(command);
     command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
     command
         .add_option("--config", options.config,

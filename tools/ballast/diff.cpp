@@ -10,6 +10,7 @@
 #include "container/json/json.h"
 #include "convert/pipeline.h"
 #include "core/text.h"
+#include "libhdf5.h"
 #include "output.h"
 
 namespace ballast::tool {
@@ -112,7 +113,7 @@ int run(const Options& options) {
     {
         ProgressBar bar(!options.quiet);
         diff_options.progress = [&bar](const Progress& progress) { bar.update(progress); };
-        found = diff(std::filesystem::path(options.a), std::filesystem::path(options.b), diff_options);
+        found = diff(source_of(options.a), source_of(options.b), diff_options);
     }
     Output out;
     if (options.json)
