@@ -91,8 +91,8 @@ void put_signed(std::string& out, std::int64_t value) {
         ++length;
     std::array<unsigned char, 10> digits{};
     for (unsigned i = 0; i < 10; ++i)
-        digits[9 - i] = i < 8 ? static_cast<unsigned char>(static_cast<std::uint64_t>(value) >> (8 * i))
-                              : (value < 0 ? 0xff : 0);
+        digits[9 - i] = static_cast<unsigned char>(i < 8 ? static_cast<std::uint64_t>(value) >> (8 * i)
+                                                         : (value < 0 ? 0xffU : 0U));
     unsigned char* const first = digits.data() + (10 - length);
     for (unsigned bit = 0; bit < length; ++bit)
         first[bit / 8] ^= static_cast<unsigned char>(0x80U >> (bit % 8));
