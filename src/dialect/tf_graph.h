@@ -20,8 +20,8 @@ namespace ballast::tf_graph {
 /// Producer::dialect of what lift() makes out of an object graph, and out of names alone.
 inline constexpr std::string_view dialect = "tf_graph", name_dialect = "tf_names";
 
-/// Errors: as of reading text tensors and the graph in them.
-ArchiveContents lift(const bundle::Bundle& bundle, const OpenOptions& options);
+/// `assets` are what lies beside the bundle. Errors: as of reading text tensors and the graph in them.
+ArchiveContents lift(const bundle::Bundle& bundle, const OpenOptions& options, std::vector<Blob> assets = {});
 
 /// A path of edges as one text: `.` as "..", `/` as ".S", as TensorFlow escapes them in keys.
 std::string escape_edge(std::string_view edge);

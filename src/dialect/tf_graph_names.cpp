@@ -42,7 +42,8 @@ Part part_of(const bundle::Bundle& bundle, const bundle::Entry& entry) {
 
 }  // namespace
 
-void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::Entry& entry, Part part) {
+void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::Entry& entry, Part part,
+                std::string_view known_as) {
     if (entry.type->bytes == 0) {
         if (entry.slices != 0)
             throw Error(ErrorCode::unsupported, "a text tensor is stored in slices")
@@ -55,15 +56,16 @@ void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::En
     TensorInfo tensor = bundle.tensor(entry);
     tensor.stored_name = stored_name(entry.key);
     tensor.part = part;
-    std::string name = tensor.stored_name;
+    std::string name = known_as.empty() ? tensor.stored_name : std::string(known_as);
     if (!entry.type->exact)
         lifting.warnings.push_back("'" + name + "' is " + std::string(entry.type->name) +
                                    ", listed as plain " + std::string(to_string(entry.type->dtype)));
     lifting.add_loose(std::move(name), std::move(tensor));
 }
 
-ArchiveContents lift_names(const bundle::Bundle& bundle) {
+ArchiveContents lift_names(const bundle::Bundle& bundle, std::vector<Blob> assets) {
     Lifting lifting;
+    lifting.blobs = std::move(assets);
     for (const bundle::Entry& entry : bundle.entries())
         keep_loose(lifting, bundle, entry, part_of(bundle, entry));
     lifting.model.producer.dialect = name_dialect;

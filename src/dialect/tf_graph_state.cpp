@@ -2,12 +2,14 @@
 // Lifting an object graph: the optimizer, what has no place, and the order of the steps.
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 
 #include "ballast/error.h"
 #include "core/text.h"
 #include "dialect/tf_graph.h"
 #include "dialect/tf_graph_names.h"
+#include "dialect/tf_graph_rest.h"
 #include "dialect/tf_graph_walk.h"
 #include "model/naming.h"
 
@@ -139,8 +141,9 @@ private:
 
 class Lift {
 public:
-    Lift(const bundle::Bundle& bundle, const OpenOptions& options, const proto::ObjectGraph& graph)
-        : bundle_(bundle), options_(options), view_(bundle, graph) {}
+    Lift(const bundle::Bundle& bundle, const OpenOptions& options, const proto::ObjectGraph& graph,
+         std::vector<Blob> assets)
+        : bundle_(bundle), options_(options), view_(bundle, graph), assets_(std::move(assets)) {}
 
     ArchiveContents run() {
         const bool along_config = !options_.config.is_null() && lift_along_config();
@@ -151,6 +154,8 @@ public:
         if (keras) model.producer.flavor = view_.framework() == Framework::keras3 ? "keras3" : "tf_keras";
         if (view_.optimizer() != no_node) lift_optimizer(state_);
         keep_rest();
+        lifting_.blobs.insert(lifting_.blobs.end(), std::move_iterator(assets_.begin()),
+                              std::move_iterator(assets_.end()));
         Tree metadata = metadata_tree();
         ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
         contents.kind = "weights";
@@ -199,12 +204,24 @@ private:
             }
         }
         std::sort(taken.begin(), taken.end());
+        const RestNames names = name_rest(view_);
+        std::size_t copies = 0;
         for (const bundle::Entry& entry : bundle_.entries()) {
             if (entry.key == proto::object_graph_key ||
                 std::binary_search(taken.begin(), taken.end(), entry.key))
                 continue;
-            keep_loose(lifting_, bundle_, entry, Part::loose);
+            const auto known = names.find(entry.key);
+            if (known != names.end() && known->second.copy) {
+                ++copies;
+                continue;
+            }
+            keep_loose(lifting_, bundle_, entry, known == names.end() ? Part::loose : known->second.part,
+                       known == names.end() ? std::string_view() : known->second.name);
         }
+        if (copies != 0)
+            lifting_.warnings.push_back(
+                std::to_string(copies) +
+                " tensors below _all_variables are second copies of others, and not listed");
     }
 
     Tree metadata_tree() const {
@@ -225,6 +242,7 @@ private:
     Lifting lifting_;
     LiftState state_{view_, lifting_};
     NodeId save_counter_ = no_node;
+    std::vector<Blob> assets_;
 };
 
 }  // namespace
@@ -233,13 +251,14 @@ void lift_optimizer(LiftState& state) {
     OptimizerLift(state).run();
 }
 
-ArchiveContents lift(const bundle::Bundle& bundle, const OpenOptions& options) {
+ArchiveContents lift(const bundle::Bundle& bundle, const OpenOptions& options, std::vector<Blob> assets) {
     const bundle::Entry* entry = bundle.find(proto::object_graph_key);
-    if (!entry) return lift_names(bundle);
+    if (!entry) return lift_names(bundle, std::move(assets));
     const std::vector<std::string> texts = bundle.strings(*entry);
     try {
         if (texts.size() != 1) throw Error(ErrorCode::damaged, "the object graph is not one text");
-        return Lift(bundle, options, proto::read_graph(texts.front(), options.limits)).run();
+        return Lift(bundle, options, proto::read_graph(texts.front(), options.limits), std::move(assets))
+            .run();
     } catch (Error& error) {
         error.in(bundle.path());
         if (error.tensor().empty()) error.tensor(proto::object_graph_key);

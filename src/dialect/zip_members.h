@@ -9,7 +9,8 @@
 
 namespace ballast {
 
-/// The directory of the probe's file, which must be there; read once. Damage is thrown as the reader found it.
+/// The directory of the probe's file, which must be there; read once. Damage is thrown as the reader found
+/// it.
 std::shared_ptr<const zip::Directory> zip_directory(Probe& probe);
 
 }  // namespace ballast

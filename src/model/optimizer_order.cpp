@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -52,15 +51,6 @@ bool is_scalar_float(const OptimizerVariable& variable) {
 /// The value of a key of the optimizer's own config; null when there is none.
 const Tree& option(const Optimizer& optimizer, std::string_view key) {
     return optimizer.config["config"][key];
-}
-
-std::optional<double> number(const Tree& value) {
-    if (!value.is_number()) return std::nullopt;
-    const std::string_view text = value.number_text();
-    double result = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return result;
 }
 
 OptimizerVariable constant(float value) {
@@ -174,7 +164,7 @@ OptimizerVariable nadam_product(const Optimizer& optimizer, const TensorExpr& it
     evaluate(TensorExpr::cast(iteration, DType::int64), 0, bytes);
     std::int64_t steps = 0;
     std::memcpy(&steps, bytes.data(), sizeof steps);
-    const double beta = number(option(optimizer, "beta_1")).value_or(0.9);
+    const double beta = option(optimizer, "beta_1").as_double().value_or(0.9);
     double product = 1;
     for (std::int64_t i = 1; i <= steps && product > 0; ++i)
         product *= beta * (1 - 0.5 * std::pow(0.96, static_cast<double>(i)));
@@ -187,7 +177,7 @@ void note_differences(const Optimizer& optimizer, bool legacy, RestatedOptimizer
             "Nadam goes on a little otherwise in Keras 3, which computes its momentum product by another "
             "rule");
     if (!legacy) return;
-    if (number(option(optimizer, "decay")).value_or(0) != 0)
+    if (option(optimizer, "decay").as_double().value_or(0) != 0)
         result.notes.push_back(
             "the optimizer's `decay` has no equal in Keras 3: give it a learning rate schedule");
 }
@@ -195,7 +185,7 @@ void note_differences(const Optimizer& optimizer, bool legacy, RestatedOptimizer
 /// False for an SGD without momentum: then Keras 3 has no slots. tf_keras' new SGD always has.
 bool keeps_slots(const Optimizer& optimizer) {
     return optimizer.class_name != "SGD" || option(optimizer, "momentum").is_null() ||
-           number(option(optimizer, "momentum")).value_or(0) != 0;
+           option(optimizer, "momentum").as_double().value_or(0) != 0;
 }
 
 /// The learning rate as Keras 3 has it: nothing for a schedule. Throws nothing; `known` says whether anything
@@ -206,7 +196,7 @@ std::optional<OptimizerVariable> rate_of(const Optimizer& optimizer, const Parts
     const Tree& named = option(optimizer, "learning_rate");
     const Tree& rate = named.is_null() ? option(optimizer, "lr") : named;
     known = !rate.is_null();
-    const auto value = number(rate);
+    const auto value = rate.as_double();
     return value ? std::optional(constant(static_cast<float>(*value))) : std::nullopt;
 }
 

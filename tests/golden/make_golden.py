@@ -11,6 +11,7 @@ so that tests without Python can check a reader. Running this again rewrites eve
 import hashlib
 import json
 import re
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -335,6 +336,19 @@ def checkpoint(prop, build, note, prepare=None, config=False, **options):
     add(HERE / f"{stem}.index", "tf_checkpoint", "weights", tensors, note, **more)
 
 
+def saved_model(prop, build):
+    """A SavedModel folder of tf_keras without traces: in no manifest, the conformance suite opens it."""
+    fresh(tf_keras)
+    model = build(tf_keras)
+    randomise(model, 7)
+    folder = HERE / f"tf_keras-{tf_keras.__version__}-{prop}"
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save(str(folder), save_format="tf", save_traces=False)
+    (folder / "fingerprint.pb").unlink()
+    (folder / "assets").rmdir()
+    assert all(path.stat().st_size <= LIMIT for path in folder.rglob("*"))
+
+
 def restored(source, prop, note, rewrite):
     """The same v3 tree stored by h5py with other storage options."""
     path = HERE / f"h5py-{h5py.__version__}-{prop}.weights.h5"
@@ -408,6 +422,7 @@ def make():
                                  "none": np.zeros((0, 4), dtype="float32")}, "many dtypes, an empty tensor")
     checkpoint("dense", dense, "a checkpoint of two Dense layers", config=True)
     checkpoint("trained-adam", single, "a checkpoint with an optimizer of the new style", prepare=train)
+    saved_model("saved-dense", dense)
     return plain_hdf5()
 
 

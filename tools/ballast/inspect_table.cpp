@@ -80,6 +80,30 @@ void print_bad_values(const View& view, Output& out) {
     if (bad != 0) out.print("; {} with NaN or infinite elements", bad);
 }
 
+/// "input_1 float32 (?, 5, 3), mask": one side of a signature.
+std::string side_text(const Tree& tensors) {
+    std::string text;
+    for (const Tree& tensor : tensors.items()) {
+        if (!text.empty()) text += ", ";
+        text += escape(tensor["name"].as_string()) + " " + escape(tensor["dtype"].as_string());
+        if (!tensor["shape"].is_array()) continue;
+        std::string dims;
+        for (const Tree& dim : tensor["shape"].items())
+            dims += (dims.empty() ? "" : ", ") +
+                    (dim.as_int64().value_or(-1) < 0 ? std::string("?") : std::string(dim.number_text()));
+        text += " (" + dims + ")";
+    }
+    return text;
+}
+
+void print_signatures(const Tree& signatures, Output& out) {
+    for (const Tree::Member& signature : signatures.members()) {
+        if (signature.first.starts_with("__")) continue;  // TensorFlow's own
+        out.print("  {:<9} {}({}) -> {}\n", "signature", escape(signature.first),
+                  side_text(signature.second["inputs"]), side_text(signature.second["outputs"]));
+    }
+}
+
 }  // namespace
 
 void print_heading(const Archive& archive, Output& out) {
@@ -93,6 +117,7 @@ void print_heading(const Archive& archive, Output& out) {
             continue;
         out.print("  {:<9} {}\n", escape(member.first), escape(member.second.as_string()));
     }
+    print_signatures(archive.metadata()["signatures"], out);
 }
 
 void print_closing(const View& view, Output& out) {

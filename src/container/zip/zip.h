@@ -44,7 +44,7 @@ bool starts_like_zip(std::span<const std::byte> head) noexcept;
 std::shared_ptr<Directory> read_directory(const io::Source& source, const Limits& limits);
 
 enum class Check : std::uint8_t {
-    crc,   ///< whoever has read all of the member knows that its checksum fits
+    crc,  ///< whoever has read all of the member knows that its checksum fits
     /// As crc, for members that are read in part and in any order, and whose last bytes perhaps nobody asks
     /// for: the little that is left is read too. Memory is given out before it has been checked.
     reads,

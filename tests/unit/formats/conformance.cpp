@@ -63,6 +63,17 @@ Seed prefix_seed(const std::filesystem::path& path) {
     return seed;
 }
 
+/// A golden folder: one seed for each of its files; opened by the file that stands for it.
+void add_folder(const std::filesystem::path& folder, std::string_view opened, std::vector<Seed>& seeds) {
+    std::map<std::string, std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+        if (entry.is_regular_file())
+            files.emplace(entry.path().lexically_relative(folder).string(), read_file(entry.path()));
+    for (const auto& file : files)
+        seeds.push_back(
+            {folder.filename().string() + ": " + file.first, std::string(opened), files, file.first});
+}
+
 /// A seed for each of the files.
 void add_seeds(const Location& location, const std::string& name, std::vector<Seed>& seeds) {
     const auto files = files_of(location);
@@ -131,7 +142,8 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
     std::vector<Seed> found;
     for (const auto& entry :
          std::filesystem::directory_iterator(std::filesystem::path(BALLAST_TEST_DATA) / "golden")) {
-        if (!entry.is_regular_file()) continue;
+        const bool folder = format.info().kind == Location::Kind::directory;
+        if (folder ? !entry.is_directory() : !entry.is_regular_file()) continue;
         try {
             Probe probe(Location::for_reading(entry.path()), {});
             if (Registry::builtin().detect(probe).format != &format) continue;
@@ -139,6 +151,10 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
             continue;
         }
         const std::string name = entry.path().filename().string();
+        if (folder) {
+            add_folder(entry.path(), format.info().companions.front(), found);
+            continue;
+        }
         if (format.info().kind == Location::Kind::prefix) {
             found.push_back(prefix_seed(entry.path()));
             continue;
@@ -146,10 +162,10 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         found.push_back({name, name, {{name, read_file(entry.path())}}, name});
     }
     std::sort(found.begin(), found.end(), [](const Seed& a, const Seed& b) {
-        return std::pair(a.files.begin()->second.size(), a.name) <
-               std::pair(b.files.begin()->second.size(), b.name);
+        return std::pair(a.files.at(a.changed).size(), a.name) <
+               std::pair(b.files.at(b.changed).size(), b.name);
     });
-    std::erase_if(found, [](const Seed& seed) { return seed.files.begin()->second.size() > largest_seed; });
+    std::erase_if(found, [](const Seed& seed) { return seed.files.at(seed.changed).size() > largest_seed; });
     const bool own = format.info().can.write;
     const std::size_t golden = at_most - (own ? 1 : 0);
     // The smallest ones, and the largest one: it has more kinds of structure.
@@ -176,6 +192,8 @@ Location place(const Seed& seed, const std::string& bytes, const std::string& op
     Location location = memory_file(name, seed.changed == seed.opened ? bytes : seed.files.at(seed.opened));
     for (const auto& [file, content] : seed.files) {
         if (file == seed.opened) continue;
+        const std::string folder = file.substr(0, file.find('/'));
+        if (folder != file && !location.fs->stat(folder)) location.fs->make_directory(folder);
         add_file(location, file, file == seed.changed ? bytes : content);
     }
     return location;

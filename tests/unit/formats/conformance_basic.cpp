@@ -109,7 +109,7 @@ TEST_CASE("a file is recognised by its own format with certainty, and by no othe
         const auto files = test::seeds(*owner, 100);
         CHECK_FALSE(files.empty());
         // The names of its files are what a prefix is known by; all else is told by content.
-        const std::string renamed = owner->info().kind == Location::Kind::prefix ? "" : "no-suffix";
+        const std::string renamed = owner->info().kind == Location::Kind::file ? "no-suffix" : "";
         for (const test::Seed& seed : files) {
             for (const Format* format : formats()) {
                 CAPTURE(seed.name);

@@ -181,9 +181,7 @@ TEST_CASE("names that are paths elsewhere are refused, on the way in and out") {
 }
 
 TEST_CASE("missing and broken parts are named") {
-    const auto without = [](const char* name) {
-        return refusal([&](Parts& parts) { parts.erase(name); });
-    };
+    const auto without = [](const char* name) { return refusal([&](Parts& parts) { parts.erase(name); }); };
     CHECK(without("config.json").code() == ErrorCode::damaged);
     CHECK(without("config.json").message().find("config.json") != std::string::npos);
     CHECK(without("model.weights.h5").code() == ErrorCode::damaged);
@@ -275,9 +273,7 @@ TEST_CASE("a flipped bit anywhere in a member is noticed") {
             bad[static_cast<std::size_t>(at)] = static_cast<char>(bad[static_cast<std::size_t>(at)] ^ 4);
             CAPTURE(member.name);
             CAPTURE(at);
-            const Error error = test::error_of([&] {
-                test::values(*test::open_bytes("x.keras", bad));
-            });
+            const Error error = test::error_of([&] { test::values(*test::open_bytes("x.keras", bad)); });
             CHECK(error.kind() == ErrorKind::damaged);
         }
     }
