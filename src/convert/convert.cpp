@@ -3,6 +3,7 @@
 #include "ballast/convert.h"
 
 #include "ballast/registry.h"
+#include "convert/modernise.h"
 #include "convert/pipeline.h"
 #include "convert/recast.h"
 #include "convert/scan.h"
@@ -72,7 +73,7 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
 
 /// Formats that cannot be written without an architecture: there a config that was lent becomes the model's.
 bool holds_whole_models(const FormatInfo& format) {
-    return format.can.config && format.can.assets;
+    return format.can.config && format.can.assets && !format.can.discards;
 }
 
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
@@ -139,6 +140,8 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         model = fit(*archive, std::move(model), options, open_options, report);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;
+        if (holds_whole_models(format.info()) && options.save.flavor != "tf_keras")
+            model = modernised(std::move(model), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan = plan_of(model, format, destination, options.save, report);
     } catch (const Error& error) {

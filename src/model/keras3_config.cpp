@@ -12,11 +12,11 @@ namespace ballast {
 Tree keras3_config(Tree config) {
     const bool keras3 = config_framework(config) == layout::Framework::keras3;
     if (keras3 && config.find("module")) return config;
-    throw Error(ErrorCode::unsupported,
-                keras3 ? "the model's config is in the form of whole-model .h5 files, and Ballast does not "
-                         "rewrite it for .keras yet"
-                       : "the model's config is one of Keras 1 or 2, and Ballast does not rewrite it for "
-                         "Keras 3 yet")
+    throw Error(
+        ErrorCode::unsupported,
+        keras3 ? "the model's config is in the form of whole-model .h5 files, and Ballast does not "
+                 "rewrite it for .keras yet"
+               : "the model's config is one of Keras 1 or 2, which a .keras of Keras 3 cannot hold as it is")
         .hint(
             "give the same model as Keras 3 describes it: --config MODEL.json (written by model.to_json()); "
             "or convert the weights alone, to .weights.h5");

@@ -92,6 +92,16 @@ void set_shifts(Graph& graph, const Tree& config) {
     }
 }
 
+/// Keras 2 lists the one end of a model too, and calls it without a list; Keras 3 would answer with a list of
+/// one.
+Tree single(Tree ports) {
+    const bool one =
+        ports.is_array() && ports.size() == 1 && ports.at(0).is_array() && ports.at(0).at(0).is_string();
+    if (!one) return ports;
+    Tree port = ports.at(0);
+    return port;
+}
+
 Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
     const std::string& name = graph.find(name_of(node))->name;
     note_name(context, node, name);
@@ -126,8 +136,8 @@ Tree convert_functional(Context& context, const Tree& node, const std::string& n
     converted.set("name", name);
     converted.set("trainable", config.find("trainable") ? config["trainable"] : Tree(true));
     converted.set("layers", std::move(layers));
-    converted.set("input_layers", graph.ports(config["input_layers"]));
-    converted.set("output_layers", graph.ports(config["output_layers"]));
+    converted.set("input_layers", single(graph.ports(config["input_layers"])));
+    converted.set("output_layers", single(graph.ports(config["output_layers"])));
     return node_of("keras.src.models.functional", "Functional", std::move(converted));
 }
 

@@ -144,7 +144,7 @@ TEST_CASE("calls of a nested model count from 1 in Keras 2 and from 0 in Keras 3
     CHECK(args.at(0)["config"]["keras_history"].at(1).number_text() == "0");
     CHECK(args.at(1)["config"]["keras_history"].at(1).number_text() == "1");
     // Here Keras 3 takes the model's own node off itself.
-    CHECK(json::write(migrated.config["config"]["output_layers"]) == R"([["n", 2, 0]])");
+    CHECK(json::write(migrated.config["config"]["output_layers"]) == R"(["n", 2, 0])");
 }
 
 TEST_CASE("tf functions: one operation, several, or a refusal with the function's name") {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Migrating a whole model, see modernise.h.
+#include "convert/modernise.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ballast/align.h"
+#include "ballast/error.h"
+#include "model/config.h"
+#include "model/migrate/migrate.h"
+#include "model/naming.h"
+
+namespace ballast {
+namespace {
+
+using migrate::Migrated;
+using migrate::NoteKind;
+
+std::string text_of(const migrate::Note& note) {
+    return note.layer.empty() ? note.text
+                              : "layer '" + note.layer + "' (" + note.class_name + "): " + note.text;
+}
+
+/// Notes that change what the model computes, or what its loader needs, are for everyone; the rest is
+/// counted.
+void report_notes(const Migrated& migrated, Report& report) {
+    std::map<std::string_view, std::size_t> counts;
+    for (const migrate::Note& note : migrated.notes) {
+        if (note.kind == NoteKind::changed || note.kind == NoteKind::custom || note.kind == NoteKind::refused)
+            report.warn(text_of(note));
+        else
+            ++counts[migrate::to_string(note.kind)];
+    }
+    std::string summary;
+    for (const auto& [kind, count] : counts)
+        summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(kind);
+    if (!summary.empty()) report.note("the config was brought to Keras 3: " + summary);
+    if (migrated.custom_objects.empty()) return;
+    std::string names;
+    for (const std::string& name : migrated.custom_objects)
+        names += (names.empty() ? "" : ", ") + name;
+    report.warn("load_model must be given custom_objects for: " + names);
+}
+
+/// Old canonical paths of renamed layers, by the new ones. Names of the old config may hold slashes; those of
+/// the new one do not.
+std::map<std::string, std::string> old_paths(const Migrated& migrated) {
+    const std::map<std::string, std::string> old_of = [&] {
+        std::map<std::string, std::string> pairs;
+        for (const auto& [before, now] : migrated.renamed_layers)
+            pairs.emplace(now, before);
+        return pairs;
+    }();
+    std::map<std::string, std::string> canonical;
+    for (const auto& [now, before] : old_of) {  // parents come before what is in them
+        const std::size_t slash = now.rfind('/');
+        if (slash == std::string::npos) {
+            canonical.emplace(now, escape_component(before));
+            continue;
+        }
+        const std::string parent = now.substr(0, slash);
+        const auto renamed = old_of.find(parent);
+        const std::string& parent_before = renamed == old_of.end() ? parent : renamed->second;
+        const auto known = canonical.find(parent);
+        canonical.emplace(
+            now, (known == canonical.end() ? parent : known->second) + "/" +
+                     escape_component(before.substr(std::min(before.size(), parent_before.size() + 1))));
+    }
+    return canonical;
+}
+
+/// Deeper layers first: the first rule that fits counts.
+std::vector<MapRule> rules_for(const Migrated& migrated) {
+    std::vector<MapRule> rules;
+    for (const auto& [now, before] : old_paths(migrated))
+        rules.push_back({before + "/*", now + "/$1"});
+    std::ranges::stable_sort(rules, std::greater(),
+                             [](const MapRule& rule) { return std::ranges::count(rule.to, '/'); });
+    return rules;
+}
+
+/// Compile data that Keras 3 does not have are left behind: the model loads without them.
+void add_training(const Model& old, const Migrated& migrated, const migrate::Options& options, Tree& config,
+                  Report& report) {
+    if (old.training_config.is_null()) return;
+    const Migrated training = migrate::migrate_training(old.training_config, migrated, options);
+    report_notes(training, report);
+    if (!training.complete())
+        return report.warn("the training config stays behind: compile the model after loading it");
+    config.set("compile_config", training.config);
+}
+
+}  // namespace
+
+Model modernised(Model model, Report& report) {
+    if (model.config.is_null() || config_framework(model.config) == layout::Framework::keras3) return model;
+    migrate::Options options;
+    options.keras_version = model.producer.keras_version;
+    options.where = report.source;
+    const Migrated migrated = migrate::migrate_to_keras3(model.config, options);
+    report_notes(migrated, report);
+    migrate::require_complete(migrated, report.source);
+    Tree config = migrated.config;
+    add_training(model, migrated, options, config, report);
+    AlignOptions places;
+    places.map = rules_for(migrated);
+    Model result = align(model, model_from_config(migrated.config), places, report);
+    result.config = std::move(config);
+    result.training_config = Tree();
+    result.producer = model.producer;
+    if (result.assets.empty()) result.assets = std::move(model.assets);
+    return result;
+}
+
+}  // namespace ballast

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole models of Keras 2 become `.keras` files that Keras 3 opens: same weights by layer and role, same predictions."""
+
+import numpy as np
+import pytest
+import tool
+from architectures import REGISTRY
+from cases import CROSSING, by_position, each
+from compare import assert_predictions, assert_weights
+from frameworks import fresh, keras, tf_keras
+
+
+def opened(path, **options):
+    fresh(keras)
+    return keras.saving.load_model(str(path), **options)
+
+
+def judge(source, model):
+    if not by_position(source.architecture):
+        assert_weights(model, source.values)
+    assert_predictions(model, source.predictions, False, source.architecture.tolerance)
+
+
+@each(CROSSING, without=["bfloat16"])
+def test_whole_h5(arch, workshop, tmp_path):
+    source = workshop.source(arch, "tf_keras")
+    out = tmp_path / "out.keras"
+    done = tool.start("convert", source.whole, out, "--no-fsync")
+    if done.code == tool.REFUSED:
+        pytest.skip(done.stderr.splitlines()[-1])
+    assert done.code == tool.OK, done
+    judge(source, opened(out, compile=False))
+
+
+@pytest.mark.parametrize("name", ["nested_functional", "bidirectional", "shared_layer", "trained"])
+@pytest.mark.parametrize("kind", ["keras", "saved_model"])
+def test_other_whole_models(kind, name, workshop, tmp_path):
+    source = workshop.source(REGISTRY[name], "tf_keras")
+    old = tmp_path / ("old.keras" if kind == "keras" else "old")
+    source.model.save(str(old), **({} if kind == "keras" else {"save_format": "tf", "save_traces": False}))
+    tool.convert(old, tmp_path / "out.keras")
+    judge(source, opened(tmp_path / "out.keras", compile=False))
+
+
+def test_training_goes_on(tmp_path):
+    model = tf_keras.Sequential([tf_keras.layers.InputLayer((3,)), tf_keras.layers.Dense(4, activation="tanh"),
+                                 tf_keras.layers.Dense(2)])
+    model.compile(tf_keras.optimizers.Adam(0.02), "mse", metrics=["mae"])
+    batches = [(np.random.default_rng(i).normal(size=(4, 3)), np.random.default_rng(i).normal(size=(4, 2))) for i in range(6)]
+    for x, y in batches[:3]:
+        model.train_on_batch(x, y)
+    model.save(str(tmp_path / "old.h5"))
+    tool.convert(tmp_path / "old.h5", tmp_path / "new.keras")
+    target = opened(tmp_path / "new.keras")
+    for x, y in batches[3:]:
+        model.train_on_batch(x, y)
+        target.train_on_batch(x, y)
+    for ours, theirs in zip(target.get_weights(), model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
