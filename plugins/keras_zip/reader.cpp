@@ -14,6 +14,7 @@
 #include "dialect/keras_v3.h"
 #include "format.h"
 #include "model/config.h"
+#include "model/optimizer_order.h"
 
 namespace ballast {
 namespace formats {
@@ -138,7 +139,7 @@ private:
         auto& optimizer = contents_.model->optimizer;
         const std::string_view name = node["class_name"].as_string();
         if (!optimizer || name.empty()) return;
-        optimizer->class_name = name.substr(name.rfind('>') + 1);
+        optimizer->class_name = plain_class(name);
         optimizer->config.set("class_name", node["class_name"]);
         optimizer->config.set("config", node["config"]);
     }

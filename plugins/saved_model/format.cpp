@@ -11,6 +11,7 @@
 #include "dialect/lifting.h"
 #include "dialect/tf_graph.h"
 #include "folder.h"
+#include "model/optimizer_order.h"
 
 namespace ballast::formats {
 
@@ -52,7 +53,7 @@ void add_configs(const Folder& folder, const Tree& config, ArchiveContents& cont
     const Tree& optimizer = model.training_config["optimizer_config"];
     if (!model.optimizer || !optimizer["class_name"].is_string()) return;
     const std::string_view name = optimizer["class_name"].as_string();
-    model.optimizer->class_name = name.substr(name.rfind('>') + 1);  // "Custom>Adam"
+    model.optimizer->class_name = plain_class(name);  // "Custom>Adam"
     model.optimizer->config = optimizer;
 }
 

@@ -148,7 +148,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         if (error.code() != ErrorCode::needs_config) throw;
         refuse_with_warnings(error, *archive);
     }
-    if (!format.info().can.discards) check_losses(report, options.allow_loss);
+    if (!format.info().can.discards) check_losses(model, report, options.allow_loss);
     if (options.dry_run) {
         evaluate_recasts(recasts, options.write);
     } else {

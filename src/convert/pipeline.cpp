@@ -14,6 +14,7 @@
 #include "model/config.h"
 #include "model/model_tensors.h"
 #include "model/naming.h"
+#include "model/optimizer_order.h"
 
 namespace ballast {
 namespace {
@@ -110,7 +111,7 @@ Tree read_config(const std::filesystem::path& path, OpenOptions& options) {
 void describe_optimizer(Model& model, const Tree& node) {
     if (!model.optimizer || !model.optimizer->class_name.empty() || !node["class_name"].is_string()) return;
     const std::string_view name = node["class_name"].as_string();
-    model.optimizer->class_name = name.substr(name.rfind('>') + 1);  // "Custom>Adam"
+    model.optimizer->class_name = plain_class(name);  // "Custom>Adam"
     model.optimizer->config.set("class_name", node["class_name"]);
     model.optimizer->config.set("config", node["config"]);
 }
@@ -230,30 +231,32 @@ void check_complete(Model& model, const Report& report) {
 
 namespace {
 
-std::string_view loss_of(const ReportEntry& entry) {
+std::string_view loss_of(const Model& model, const ReportEntry& entry) {
     if (entry.kind == ReportEntry::Kind::cast) return "precision";
-    return entry.from.starts_with("assets/") ? "assets" : "weights";
+    const bool asset = std::ranges::find(model.assets, entry.from, &Blob::name) != model.assets.end();
+    return asset ? "assets" : "weights";
 }
 
 }  // namespace
 
-void check_losses(const Report& report, const std::vector<std::string>& kinds) {
+void check_losses(const Model& model, const Report& report, const std::vector<std::string>& kinds) {
     if (!report.has_loss()) return;
     std::size_t lost = 0;
     const ReportEntry* first = nullptr;
     for (const ReportEntry& entry : report.entries()) {
-        if (!entry.loss || allowed(kinds, loss_of(entry))) continue;
+        if (!entry.loss || allowed(kinds, loss_of(model, entry))) continue;
         if (lost++ == 0) first = &entry;
     }
     if (!first) return;
     throw Error(ErrorCode::lossy, std::to_string(lost) +
-                                      (loss_of(*first) == "assets" ? " of the assets"
-                                       : lost == 1                 ? " tensor"
-                                                                   : " tensors") +
+                                      (loss_of(model, *first) == "assets" ? " of the assets"
+                                       : lost == 1                        ? " tensor"
+                                                                          : " tensors") +
                                       " would be lost: " + first->text)
         .tensor(first->from)
-        .hint((loss_of(*first) == "weights" ? "convert to safetensors, which holds all weights; or " : "") +
-              ("accept the loss with --allow-loss " + std::string(loss_of(*first))));
+        .hint((loss_of(model, *first) == "weights" ? "convert to safetensors, which holds all weights; or "
+                                                   : "") +
+              ("accept the loss with --allow-loss " + std::string(loss_of(model, *first))));
 }
 
 std::string read_text(const Location& source, const Limits& limits) {

@@ -52,7 +52,7 @@ void check_complete(Model& model, const Report& report);
 
 /// Throws lossy when the report says that something is lost and it is not allowed ("weights", "assets",
 /// "precision", "all").
-void check_losses(const Report& report, const std::vector<std::string>& allowed);
+void check_losses(const Model& model, const Report& report, const std::vector<std::string>& allowed);
 
 /// A small text file a user names (a map), whole; limit_exceeded above Limits::json_bytes.
 std::string read_text(const Location& source, const Limits& limits);

@@ -13,6 +13,7 @@
 #include "dialect/lifting.h"
 #include "model/config.h"
 #include "model/naming.h"
+#include "model/optimizer_order.h"
 
 namespace ballast::keras_legacy {
 namespace {
@@ -23,11 +24,6 @@ Tree parse_json(const std::string& text, const hdf5::File& file, const OpenOptio
                 std::string_view attribute) {
     if (text.empty()) return {};
     return json::parse(text, options.limits, file.path() + " (attribute " + std::string(attribute) + ")");
-}
-
-/// The class behind "Custom>Adam" and the like.
-std::string plain_class(std::string_view name) {
-    return std::string(name.substr(name.rfind('>') + 1));
 }
 
 class Lift {

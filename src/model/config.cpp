@@ -22,11 +22,11 @@ Tree cut_node(const Tree& node) {
         return items;
     }
     if (!node.is_object()) return node;
-    Tree stub = Tree::object();
+    Tree shell = Tree::object();
     for (const auto& [key, value] : node.members()) {
-        if (!value.is_object() && !value.is_array()) stub.set(key, value);
+        if (!value.is_object() && !value.is_array()) shell.set(key, value);
     }
-    return stub;
+    return shell;
 }
 
 class Builder {

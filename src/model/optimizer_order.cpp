@@ -256,6 +256,10 @@ RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
 
 }  // namespace
 
+std::string plain_class(std::string_view name) {
+    return std::string(name.substr(name.rfind('>') + 1));
+}
+
 RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor) {
     if (is_nested(optimizer)) return refused("the variables of an optimizer within another are nested");
     RestatedOptimizer result = flavor == "keras3" ? to_keras3(optimizer) : to_tf_keras(optimizer);

@@ -17,6 +17,9 @@
 
 namespace ballast {
 
+/// An optimizer's class without its package: "Custom>Adam" is Adam.
+std::string plain_class(std::string_view name);
+
 struct RestatedOptimizer {
     std::optional<Optimizer>
         state;           ///< its variables have neither keys nor slots: their place is what they are
