@@ -74,10 +74,17 @@ std::map<std::string, std::string> old_paths(const Migrated& migrated) {
 }
 
 /// Deeper layers first: the first rule that fits counts.
-std::vector<MapRule> rules_for(const Migrated& migrated) {
+std::vector<MapRule> rules_for(const Model& model, const Migrated& migrated) {
+    std::vector<std::string> weights;
+    for (const auto& of_layer : canonical_weight_names(model))
+        weights.insert(weights.end(), of_layer.begin(), of_layer.end());
     std::vector<MapRule> rules;
-    for (const auto& [now, before] : old_paths(migrated))
-        rules.push_back({before + "/*", now + "/$1"});
+    for (const auto& pair : old_paths(migrated)) {
+        const std::string &now = pair.first, &before = pair.second;
+        const auto lies_below = [&before](const std::string& name) { return name.starts_with(before + "/"); };
+        // A layer without weights has nothing to lead anywhere.
+        if (std::ranges::any_of(weights, lies_below)) rules.push_back({before + "/*", now + "/$1"});
+    }
     std::ranges::stable_sort(rules, std::greater(),
                              [](const MapRule& rule) { return std::ranges::count(rule.to, '/'); });
     return rules;
@@ -107,7 +114,7 @@ Model modernised(Model model, Report& report) {
     Tree config = migrated.config;
     add_training(model, migrated, options, config, report);
     AlignOptions places;
-    places.map = rules_for(migrated);
+    places.map = rules_for(model, migrated);
     Model result = align(model, model_from_config(migrated.config), places, report);
     result.config = std::move(config);
     result.training_config = Tree();
