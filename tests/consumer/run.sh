@@ -173,7 +173,9 @@ one_soname() {
     local library
     library=$(folder_of shared libballast.so)/libballast.so
     [ "$(basename "$(readlink -f "$library")")" = "libballast.so.$version" ]
-    objdump -p "$library" | grep -q "SONAME *libballast.so.$(case $version in 0.*) echo "${version%.*}" ;; *) echo "${version%%.*}" ;; esac)\$"
+    # Not a pipe: grep leaves early, and pipefail would take objdump's broken pipe for a failure.
+    objdump -p "$library" >"$work/soname"
+    grep -q "SONAME *libballast.so.$(case $version in 0.*) echo "${version%.*}" ;; *) echo "${version%%.*}" ;; esac)\$" "$work/soname"
 }
 
 exports() { "$here/exports.py" "$work/shared/prefix/include" "$(folder_of shared libballast.so)/libballast.so"; }
