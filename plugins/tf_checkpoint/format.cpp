@@ -3,8 +3,11 @@
 #include "ballast/format.h"
 #include "ballast/archive.h"
 #include "container/bundle/bundle.h"
+#include "container/bundle/state_text.h"
+#include "container/bundle/write_bundle.h"
 #include "container/table/table.h"
 #include "dialect/tf_graph.h"
+#include "dialect/tf_graph_lower.h"
 
 namespace ballast::formats {
 
@@ -31,6 +34,18 @@ std::optional<std::string> prefix_of(const Location& location) {
     const std::size_t at = name.rfind(data_infix);
     if (at == std::string::npos || !bundle::shard_numbers(name.substr(0, at), name)) return std::nullopt;
     return name.substr(0, at);
+}
+
+/// `checkpoint`: the text that says which prefix of the folder is the latest.
+PlannedFile state_file(const std::string& prefix) {
+    const std::string text = bundle::state_text(prefix);
+    const auto bytes = std::as_bytes(std::span(text));
+    PlannedFile file;
+    file.name = "checkpoint";
+    file.size = bytes.size();
+    file.pieces.push_back({0, FixedBytes{{bytes.begin(), bytes.end()}}});
+    file.after_commit = true;
+    return file;
 }
 
 class TfCheckpoint final : public Format {
@@ -61,6 +76,22 @@ public:
         ArchiveContents contents = tf_graph::lift(*bundle, probe.options());
         contents.format = &info();
         return std::make_shared<Archive>(location, std::move(contents));
+    }
+
+    WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
+                   Report& report) const override {
+        const std::string& prefix = target.location.name;
+        bundle::Builder bundle;
+        tf_graph::lower(model, options, report, bundle);
+        WritePlan plan = bundle.plan({prefix, target.existing, options.max_shard_size});
+        // Data without an index is somebody else's.
+        if (target.location.fs->stat(plan.commit))
+            for (const std::string& name : target.existing)
+                if (bundle::shard_numbers(prefix, name)) plan.remove_after.push_back(name);
+        // As save_weights() does; Checkpoint.write() leaves the state file alone.
+        if (options.flavor != tf_graph::checkpoint_flavor && !prefix.empty())
+            plan.files.push_back(state_file(prefix));
+        return plan;
     }
 };
 

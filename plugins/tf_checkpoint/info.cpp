@@ -28,9 +28,11 @@ constinit const FormatInfo tf_checkpoint_info = {
     .signatures = {},
     .companions = companions,
     .kind = Location::Kind::prefix,
-    .can = {.read = true, .write = false, .detect = true, .layers = true, .optimizer = true, .assets = true},
+    .can = {.read = true, .write = true, .detect = true, .layers = true, .optimizer = true, .shards = true},
     .flavors = flavors,
     .title = "TensorFlow checkpoint: a prefix with .index and .data-…-of-… (save_format='tf')",
+    .set_format = "tf_checkpoint",
+    .set_suffix = "",
     .meson_option = "tf_checkpoint",
 };
 

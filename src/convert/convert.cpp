@@ -31,6 +31,7 @@ const Format& target_format(const ConvertOptions& options, Location& destination
     const Registry& registry = Registry::builtin();
     const Format& format = registry.for_writing(options.to, destination.name);
     const FormatInfo& info = format.info();
+    if (info.kind == Location::Kind::prefix) destination.kind = info.kind;
     if (options.save.max_shard_size == 0) return format;
     if (info.set_format.empty())
         throw Error(ErrorCode::invalid_argument,
@@ -63,7 +64,9 @@ void check_compression(const FormatInfo& format, const SaveOptions& save, Report
 
 /// Decides about an existing destination before any work is done. False = leave it alone.
 bool may_write(const Location& destination, const ConvertOptions& options, Report& report) {
-    if (options.dry_run || !destination.fs->stat(destination.name)) return true;
+    // A prefix exists when its index does.
+    const bool prefix = destination.kind == Location::Kind::prefix;
+    if (options.dry_run || !destination.fs->stat(destination.name + (prefix ? ".index" : ""))) return true;
     if (options.no_clobber) {
         report.note("the destination exists and was left as it is");
         return false;

@@ -289,7 +289,7 @@ void add_what(CLI::App& command, Options& options) {
         .add_option("--compress", options.compression,
                     "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)")
         ->type_name("METHOD");
-    command.add_option("--flavor", options.convert.save.flavor, "Flavour of the target format")
+    command.add_option("--flavor,--as", options.convert.save.flavor, "Flavour of the target format")
         ->type_name("NAME");
     command.add_option("--names", options.names, "Names in formats without layers")
         ->check(CLI::IsMember({"canonical", "stored"}));

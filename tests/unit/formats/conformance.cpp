@@ -78,7 +78,8 @@ void add_folder(const std::filesystem::path& folder, std::string_view opened, st
 void add_seeds(const Location& location, const std::string& name, std::vector<Seed>& seeds) {
     const auto files = files_of(location);
     for (const auto& file : files)
-        seeds.push_back({name + ": " + file.first, location.name, files, file.first});
+        if (file.first != "checkpoint")
+            seeds.push_back({name + ": " + file.first, location.name, files, file.first});
 }
 
 }  // namespace
@@ -128,13 +129,16 @@ std::string file_name(const FormatInfo& info) {
 }
 
 Location written(const Format& format, const Model& model, SaveOptions options, unsigned threads) {
-    Location target{io::memory(), file_name(format.info()), Location::Kind::file};
+    Location target{io::memory(), file_name(format.info()), format.info().kind};
     Report report;
     options.weights_only = !holds_whole_models(format.info());
     if (format.info().can.shards && options.max_shard_size == 0) options.max_shard_size = half_of(model);
     WriteOptions write;
     write.threads = threads;
     execute(format.plan(model, {target, {}, nullptr}, options, report), target.fs, write);
+    // A prefix is opened by its index as well, which has a text of its own.
+    if (target.kind == Location::Kind::prefix)
+        return {target.fs, target.name + ".index", Location::Kind::file};
     return target;
 }
 
@@ -173,7 +177,10 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         std::swap(found[golden - 1], found.back());
         found.resize(golden);
     }
-    if (own) add_seeds(written(format, small_model()), "our own", found);
+    SaveOptions options;
+    // In one data file: alone in one, the object graph would leave no byte that may change.
+    if (format.info().kind == Location::Kind::prefix) options.max_shard_size = 1U << 20U;
+    if (own) add_seeds(written(format, small_model(), options), "our own", found);
     return found;
 }
 

@@ -180,6 +180,7 @@ TEST_CASE("a thousand random changes to each of three files") {
                 CAPTURE(round);
                 opened += survives(seed, mutated(seed.files.at(seed.changed), random)) ? 1 : 0;
             }
+            CAPTURE(seed.name);
             // The changes are neither all fatal nor all harmless.
             CHECK(opened > 0);
             CHECK(opened < 1000);
