@@ -7,6 +7,7 @@
 #include "convert/pipeline.h"
 #include "convert/recast.h"
 #include "convert/scan.h"
+#include "convert/target.h"
 #include "convert/transfer.h"
 #include "core/result.h"
 #include "model/model_tensors.h"
@@ -23,43 +24,6 @@ Target target_at(const Location& destination, const FormatInfo& format) {
         if (entry.kind == io::FileKind::regular) target.existing.push_back(std::move(entry.name));
     }
     return target;
-}
-
-/// The format to write. A size of shards given for a format of one file means its set, whose manifest has
-/// another name.
-const Format& target_format(const ConvertOptions& options, Location& destination, Report& report) {
-    const Registry& registry = Registry::builtin();
-    const Format& format = registry.for_writing(options.to, destination.name);
-    const FormatInfo& info = format.info();
-    if (info.kind == Location::Kind::prefix) destination.kind = info.kind;
-    if (options.save.max_shard_size == 0) return format;
-    if (info.set_format.empty())
-        throw Error(ErrorCode::invalid_argument,
-                    "the format " + std::string(info.id) + " is never cut into shards")
-            .in(destination.display())
-            .hint("leave --max-shard-size out, or choose another format");
-    const Format& set = registry.find(info.set_format);
-    std::string& name = destination.name;
-    if (name.ends_with(info.set_suffix)) return set;
-    for (const std::string_view extension : info.extensions) {
-        if (!name.ends_with(extension)) continue;
-        name.resize(name.size() - extension.size());
-        break;
-    }
-    name += info.set_suffix;
-    report.warn("a set of shards is known by its manifest: writing " + destination.display());
-    return set;
-}
-
-void check_compression(const FormatInfo& format, const SaveOptions& save, Report& report) {
-    if (save.compression.method == Compression::Method::none) return;
-    if (!format.can.compression)
-        throw Error(ErrorCode::invalid_argument,
-                    "the format " + std::string(format.id) + " is never compressed")
-            .hint("leave --compress out, or choose another format");
-    report.note(save.compression.method == Compression::Method::gzip
-                    ? "gzip chunks: every HDF5 reader opens them, more slowly than plain data"
-                    : "zstd chunks: plain Keras cannot read them; Python needs `import hdf5plugin` first");
 }
 
 /// Decides about an existing destination before any work is done. False = leave it alone.
@@ -123,7 +87,7 @@ void save(const Model& model, const Format& format, const Location& destination,
 Report convert(const Location& source, const Location& wanted, const ConvertOptions& options) {
     Report report;
     Location destination = wanted;
-    const Format& format = target_format(options, destination, report);
+    const Format& format = target_format(options.to, options.save.max_shard_size, destination, report);
     check_compression(format.info(), options.save, report);
     if (!may_write(destination, options, report)) return report;
     OpenOptions open_options = options.open;

@@ -73,7 +73,8 @@ private:
                         "tensors "
                         "elsewhere");
             }
-            report_.warn("layer '" + target_.units[wanted.unit].path + "' is skipped: " + text);
+            const std::string& layer = target_.units[wanted.unit].path;
+            report_.add(Kind::warning, {}, layer, "layer '" + layer + "' is skipped: " + text);
             skip_unit(wanted.unit);
         }
     }

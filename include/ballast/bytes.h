@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes: a size that says its unit.
+//
+//   using namespace ballast::literals;
+//   ballast::Bytes shard = 2_GB;               // 2'000'000'000
+//   ballast::Bytes keras = 0.25_keras_gb;      // a quarter of Keras' "GB", 1024^3 bytes
+//
+// A plain value. A bare number does not convert: two gigabytes or two bytes is not to be guessed.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+
+namespace ballast {
+
+struct Bytes {
+    std::uint64_t count = 0;
+
+    constexpr Bytes() = default;
+    explicit constexpr Bytes(std::uint64_t bytes) : count(bytes) {}
+    friend constexpr auto operator<=>(const Bytes&, const Bytes&) = default;
+};
+
+namespace literals {
+namespace detail {
+
+/// Rounded to whole bytes; out_of_range (a compile error in a constant) when they do not fit.
+constexpr Bytes sized(long double number, long double unit) {
+    constexpr long double limit = 9223372036854775808.0L;  // 2^63
+    const long double bytes = number * unit + 0.5L;
+    if (!(bytes < limit)) throw std::out_of_range("a size above 2^63 bytes");
+    return Bytes(static_cast<std::uint64_t>(bytes));
+}
+constexpr Bytes sized(unsigned long long number, std::uint64_t unit) {
+    constexpr std::uint64_t limit = std::uint64_t{1} << 63;
+    if (number > limit / unit) throw std::out_of_range("a size above 2^63 bytes");
+    return Bytes(number * unit);
+}
+
+}  // namespace detail
+
+#define BALLAST_BYTES_LITERAL(suffix, unit)                           \
+    constexpr Bytes operator""_##suffix(unsigned long long number) {  \
+        return detail::sized(number, std::uint64_t{unit});            \
+    }                                                                 \
+    constexpr Bytes operator""_##suffix(long double number) {         \
+        return detail::sized(number, static_cast<long double>(unit)); \
+    }
+BALLAST_BYTES_LITERAL(B, 1)
+BALLAST_BYTES_LITERAL(KB, 1000)
+BALLAST_BYTES_LITERAL(MB, 1000'000)
+BALLAST_BYTES_LITERAL(GB, 1000'000'000)
+BALLAST_BYTES_LITERAL(TB, 1000'000'000'000)
+BALLAST_BYTES_LITERAL(KiB, 1ull << 10)
+BALLAST_BYTES_LITERAL(MiB, 1ull << 20)
+BALLAST_BYTES_LITERAL(GiB, 1ull << 30)
+BALLAST_BYTES_LITERAL(TiB, 1ull << 40)
+/// What Keras' max_shard_size counts in.
+BALLAST_BYTES_LITERAL(keras_gb, 1ull << 30)
+#undef BALLAST_BYTES_LITERAL
+
+}  // namespace literals
+}  // namespace ballast

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Saving and loading a ProgramModel, and the options that structs share with it. See weights.h.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "ballast/bytes.h"
+#include "ballast/error.h"
+#include "ballast/export.h"
+#include "ballast/io.h"
+#include "ballast/options.h"
+#include "ballast/program_model.h"
+#include "ballast/report.h"
+
+namespace ballast {
+
+/// Whether a file that is there may be replaced: false (the default), true, or a callback that is asked with
+/// its path.
+class OverwriteRule {
+public:
+    OverwriteRule(bool allowed = false)  // NOLINT: implicit on purpose
+        : overwrite_(allowed ? Overwrite::allow : Overwrite::refuse) {}
+    template <class Ask>
+    requires(std::is_invocable_r_v<bool, Ask, const std::string&>) OverwriteRule(Ask ask)
+        : overwrite_(Overwrite::ask), ask_(std::move(ask)) {}  // NOLINT: implicit on purpose
+
+    Overwrite overwrite() const noexcept { return overwrite_; }
+    const std::function<bool(const std::string& path)>& ask() const noexcept { return ask_; }
+
+private:
+    Overwrite overwrite_;
+    std::function<bool(const std::string& path)> ask_;
+};
+
+struct SaveWeightsOptions {
+    std::string format;              ///< an id or alias; empty = by the name's suffix
+    std::string flavor;              ///< "keras3", "tf_keras"; empty = the format's usual one
+    OverwriteRule overwrite{};       ///< false, true, or a callback
+    Bytes max_shard_size{};          ///< most bytes of a file of a set, such as 2_GB; 0 = one file
+    Compression compression{};       ///< of HDF5, or none
+    Names names = Names::canonical;  ///< of tensors in formats without layers
+    bool include_optimizer = true;
+    bool durable = true;   ///< survives power loss once the call is back
+    unsigned threads = 0;  ///< 0 = one a processor, at most 8
+    ProgressCallback progress{};
+    CancelCallback cancel{};
+};
+
+/// How tensors of the file find their place in the program.
+enum class MatchWeights : std::uint8_t {
+    automatic,  ///< as Keras does by the paths of its files; else by names; else by shapes where only one
+                ///< assignment fits. Stops where paths and names disagree.
+    keys,       ///< by the paths of Keras 3's layout alone, whatever layers are named
+    names,      ///< by the layers' names and the variables', as Keras' by_name does
+    order,      ///< the n-th variable of the file is the n-th of the program, as in Keras' legacy files
+};
+
+/// Which differences in element type are bridged. What a cast does to each tensor is in the report.
+enum class Casts : std::uint8_t {
+    none,
+    lossless,  ///< float16 or bfloat16 to float32, float32 to float64, …
+    all,       ///< also those that round
+};
+
+/// A layer that keeps its weights.
+struct SkippedLayer {
+    std::string layer;   ///< its path in the program's model: "encoder/norm"
+    std::string reason;  ///< one sentence
+};
+
+struct LoadWeightsOptions {
+    std::string format;  ///< an id or alias; empty = by the content
+    MatchWeights match = MatchWeights::automatic;
+    /// A layer whose shapes differ, or that the file has no values for, keeps what it has, whole.
+    bool skip_mismatch = false;
+    /// Called for each such layer, before anything changes.
+    std::function<void(const SkippedLayer&)> on_skip{};
+    Casts casts = Casts::lossless;
+    /// The architecture as JSON text (model.to_json()), for files whose own names do not say enough.
+    std::string config{};
+    Limits limits{};
+    unsigned threads = 0;
+    ProgressCallback progress{};
+    CancelCallback cancel{};
+};
+
+/// What a load did.
+struct LoadReport {
+    std::size_t loaded = 0;             ///< tensors that have new values
+    std::vector<SkippedLayer> skipped;  ///< layers that kept theirs
+    std::vector<std::string>
+        unused;     ///< stored names of weights in the file that the program has no place for
+    Report report;  ///< tensor by tensor
+};
+
+BALLAST_API Report save_weights(const ProgramModel& model, const Location& target,
+                                const SaveWeightsOptions& options = {});
+BALLAST_API LoadReport load_weights(const ProgramModel& model, const Location& source,
+                                    const LoadWeightsOptions& options = {});
+
+namespace detail {
+
+BALLAST_API Result<Report> try_save_weights(const std::function<ProgramModel()>& model,
+                                            const std::filesystem::path& target,
+                                            const SaveWeightsOptions& options) noexcept;
+BALLAST_API Result<LoadReport> try_load_weights(const std::function<ProgramModel()>& model,
+                                                const std::filesystem::path& source,
+                                                const LoadWeightsOptions& options) noexcept;
+
+}  // namespace detail
+}  // namespace ballast

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a save goes, see target.h.
+#include "convert/target.h"
+
+#include <string>
+
+#include "ballast/error.h"
+#include "ballast/registry.h"
+
+namespace ballast {
+
+const Format& target_format(std::string_view to, std::uint64_t max_shard_size, Location& destination,
+                            Report& report) {
+    const Registry& registry = Registry::builtin();
+    const Format& format = registry.for_writing(to, destination.name);
+    const FormatInfo& info = format.info();
+    if (info.kind == Location::Kind::prefix) destination.kind = info.kind;
+    if (max_shard_size == 0) return format;
+    if (info.set_format.empty())
+        throw Error(ErrorCode::invalid_argument,
+                    "the format " + std::string(info.id) + " is never cut into shards")
+            .in(destination.display())
+            .hint("leave --max-shard-size out, or choose another format");
+    const Format& set = registry.find(info.set_format);
+    std::string& name = destination.name;
+    if (name.ends_with(info.set_suffix)) return set;
+    for (const std::string_view extension : info.extensions) {
+        if (!name.ends_with(extension)) continue;
+        name.resize(name.size() - extension.size());
+        break;
+    }
+    name += info.set_suffix;
+    report.warn("a set of shards is known by its manifest: writing " + destination.display());
+    return set;
+}
+
+void check_compression(const FormatInfo& format, const SaveOptions& save, Report& report) {
+    if (save.compression.method == Compression::Method::none) return;
+    if (!format.can.compression)
+        throw Error(ErrorCode::invalid_argument,
+                    "the format " + std::string(format.id) + " is never compressed")
+            .hint("leave --compress out, or choose another format");
+    report.note(save.compression.method == Compression::Method::gzip
+                    ? "gzip chunks: every HDF5 reader opens them, more slowly than plain data"
+                    : "zstd chunks: plain Keras cannot read them; Python needs `import hdf5plugin` first");
+}
+
+}  // namespace ballast

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// save_weights(): a program's tensors through the plan and the engine that every save takes.
+#include <string>
+#include <utility>
+
+#include "ballast/convert.h"
+#include "ballast/error.h"
+#include "ballast/program_weights.h"
+#include "convert/target.h"
+#include "core/result.h"
+#include "program/legacy_view.h"
+
+namespace ballast {
+namespace {
+
+void check_built(const std::vector<ProgramModel::Place>& places, const Model& model) {
+    for (const ProgramModel::Place& place : places) {
+        if (!model.layers[place.layer].weights[place.weight].value.empty()) continue;
+        throw Error(ErrorCode::invalid_argument, "the tensor has no shape yet")
+            .tensor(place.tensor->path)
+            .hint("give every tensor its shape before saving, or leave the layer out of the struct");
+    }
+}
+
+/// A shape given by a trait must be that of the elements there are.
+void check_elements(const std::vector<ProgramModel::Place>& places) {
+    for (const ProgramModel::Place& place : places) {
+        const ProgramTensor& tensor = *place.tensor;
+        const std::uint64_t wanted = tensor.shape->element_count();
+        if (!tensor.elements || *tensor.elements == wanted) continue;
+        throw Error(ErrorCode::shape_mismatch, "the shape " + tensor.shape->to_string() + " asks for " +
+                                                   std::to_string(wanted) + " elements, and there are " +
+                                                   std::to_string(*tensor.elements))
+            .tensor(tensor.path)
+            .hint("correct LayerTraits<...>::shape of its struct");
+    }
+}
+
+SaveOptions save_options(const SaveWeightsOptions& options) {
+    SaveOptions save;
+    save.flavor = options.flavor;
+    save.weights_only = true;
+    save.include_optimizer = options.include_optimizer;
+    save.names = options.names;
+    save.max_shard_size = options.max_shard_size.count;
+    save.compression = options.compression;
+    return save;
+}
+
+WriteOptions write_options(const SaveWeightsOptions& options) {
+    WriteOptions write;
+    write.overwrite = options.overwrite.overwrite();
+    write.ask = options.overwrite.ask();
+    write.durable = options.durable;
+    write.threads = options.threads;
+    write.progress = options.progress;
+    write.cancel = options.cancel;
+    return write;
+}
+
+}  // namespace
+
+Report save_weights(const ProgramModel& program, const Location& target, const SaveWeightsOptions& options) {
+    Report report;
+    Location destination = target;
+    const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
+    const SaveOptions save_as = save_options(options);
+    check_compression(format.info(), save_as, report);
+    std::vector<ProgramModel::Place> places;
+    Model model = program.model(places);
+    check_built(places, model);
+    check_elements(places);
+    if (format.info().id == "legacy_h5") model = legacy_view(model, options.flavor == "keras3");
+    save(model, format, destination, save_as, write_options(options), report);
+    return report;
+}
+
+namespace detail {
+
+Result<Report> try_save_weights(const std::function<ProgramModel()>& model,
+                                const std::filesystem::path& target,
+                                const SaveWeightsOptions& options) noexcept {
+    return catching<Report>([&] { return save_weights(model(), Location::for_writing(target), options); });
+}
+
+}  // namespace detail
+}  // namespace ballast

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A C++ program's structs (tests/support/program_tool.cpp) and the real Keras: each loads what the other saved."""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from frameworks import is_keras3, keras, tf_keras
+
+FLAVORS = {"keras3": keras, "tf_keras": tf_keras}
+
+
+def program(*arguments):
+    path = os.path.join(os.environ["BALLAST_BUILD"], "tests/support/program_tool")
+    if not os.access(path, os.X_OK):
+        pytest.skip("built without Boost.PFR")
+    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return np.array(done.stdout.split(), dtype=np.float32)
+
+
+def network(framework):
+    """The struct Net of the program."""
+    layers = framework.layers
+    model = framework.Sequential(
+        [
+            layers.Input((6, 4)),
+            layers.Dense(5, activation="tanh"),
+            layers.LSTM(3),
+            layers.BatchNormalization(),
+            layers.Dense(2),
+        ]
+    )
+    for number, variable in enumerate(model.variables):
+        variable.assign(np.random.default_rng(number).uniform(0.1, 1, variable.shape))
+    return model
+
+
+def inputs():
+    """As the program makes them."""
+    return (np.arange(6 * 4, dtype=np.float32).reshape(1, 6, 4) % 7 - 3) / 4
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".weights.json"])
+def test_keras_loads_what_the_program_saved(flavor, suffix, tmp_path):
+    if suffix == ".weights.json" and flavor == "tf_keras":
+        pytest.skip("tf_keras has no shards")
+    if suffix == ".h5" and flavor == "keras3":
+        pytest.skip("another order of weights; see test_to_legacy.py")
+    path = tmp_path / f"net{suffix}"
+    expected = program("save", path, flavor)
+    model = network(FLAVORS[flavor])
+    model.load_weights(str(path))
+    np.testing.assert_allclose(np.ravel(model.predict(inputs(), verbose=0)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_the_program_loads_what_keras_saved(flavor, tmp_path):
+    model = network(FLAVORS[flavor])
+    expected = np.ravel(model.predict(inputs(), verbose=0))
+    suffixes = [".weights.h5", ".keras", ".h5"] + ([] if is_keras3(FLAVORS[flavor]) else ["-w.h5"])
+    for suffix in suffixes:
+        path = tmp_path / f"net{suffix}"
+        save = model.save if suffix in (".keras", ".h5") else model.save_weights
+        save(str(path))
+        np.testing.assert_allclose(program("run", path), expected, rtol=1e-5, err_msg=suffix)

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program with a network in plain structs, for the interop tests.
+//
+//   program_tool save FILE FLAVOUR   makes weights, saves them, prints what the network says of its input
+//   program_tool run FILE            loads FILE and prints what the network says of its input
+#include <cmath>
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "ballast/ballast.h"
+#include "ballast/weights.h"
+
+namespace network {
+
+using ballast::Array;
+using Vector = std::vector<float>;
+
+struct Dense {
+    Array<float> kernel{}, bias{};
+
+    Vector operator()(const Vector& x) const {
+        Vector y(bias.begin(), bias.end());
+        for (std::size_t i = 0; i < x.size(); ++i)
+            for (std::size_t j = 0; j < y.size(); ++j)
+                y[j] += x[i] * kernel(i, j);
+        return y;
+    }
+};
+
+struct LSTM {
+    Array<float> kernel{}, recurrent_kernel{}, bias{};
+
+    Vector operator()(const std::vector<Vector>& sequence) const {
+        const std::size_t units = recurrent_kernel.shape()[0];
+        Vector h(units), c(units);
+        for (const Vector& x : sequence) {
+            Vector z(bias.begin(), bias.end());
+            for (std::size_t j = 0; j < z.size(); ++j) {
+                for (std::size_t i = 0; i < x.size(); ++i)
+                    z[j] += x[i] * kernel(i, j);
+                for (std::size_t i = 0; i < units; ++i)
+                    z[j] += h[i] * recurrent_kernel(i, j);
+            }
+            const auto sigmoid = [](float v) { return 1 / (1 + std::exp(-v)); };
+            for (std::size_t k = 0; k < units; ++k) {  // input, forget, candidate, output
+                c[k] = sigmoid(z[units + k]) * c[k] + sigmoid(z[k]) * std::tanh(z[2 * units + k]);
+                h[k] = sigmoid(z[3 * units + k]) * std::tanh(c[k]);
+            }
+        }
+        return h;
+    }
+};
+
+/// Fields out of Keras' order on purpose.
+struct BatchNormalization {
+    Array<float> moving_mean{}, moving_variance{}, beta{}, gamma{};
+
+    Vector operator()(Vector x) const {
+        for (std::size_t i = 0; i < x.size(); ++i)
+            x[i] = gamma[i] * (x[i] - moving_mean[i]) / std::sqrt(moving_variance[i] + 1e-3F) + beta[i];
+        return x;
+    }
+};
+
+struct Net {
+    Dense embed{};
+    LSTM memory{};
+    BatchNormalization norm{};
+    Dense head{};
+
+    Vector operator()(const std::vector<Vector>& sequence) const {
+        std::vector<Vector> embedded;
+        for (const Vector& x : sequence) {
+            embedded.push_back(embed(x));
+            for (float& value : embedded.back())
+                value = std::tanh(value);
+        }
+        return head(norm(memory(embedded)));
+    }
+};
+
+Array<float> some(ballast::Shape shape, float seed) {
+    Array<float> array(std::move(shape));
+    for (std::size_t i = 0; i < array.size(); ++i)
+        array[i] = 0.5F + 0.4F * std::sin(seed + static_cast<float>(i));
+    return array;
+}
+
+Net make() {
+    return {{some({4, 5}, 1), some({5}, 2)},
+            {some({5, 12}, 3), some({3, 12}, 4), some({12}, 5)},
+            {some({3}, 6), some({3}, 7), some({3}, 8), some({3}, 9)},
+            {some({3, 2}, 10), some({2}, 11)}};
+}
+
+std::vector<Vector> input() {
+    std::vector<Vector> sequence(6, Vector(4));
+    for (int i = 0; i < 24; ++i)
+        sequence[static_cast<std::size_t>(i / 4)][static_cast<std::size_t>(i % 4)] =
+            static_cast<float>(i % 7 - 3) / 4;
+    return sequence;
+}
+
+}  // namespace network
+
+int main(int argc, char** argv) {
+    if (argc < 3) return 2;
+    try {
+        network::Net net;
+        if (std::string_view(argv[1]) == "save") {
+            net = network::make();
+            const bool shards = std::string_view(argv[2]).ends_with(".weights.json");
+            ballast::save_weights(net, argv[2],
+                                  {.flavor = argc > 3 && !shards ? argv[3] : "",
+                                   .max_shard_size = ballast::Bytes(shards ? 300 : 0)});
+        } else {
+            ballast::load_weights(net, argv[2]);
+        }
+        for (const float value : net(network::input()))
+            std::printf("%.9g\n", static_cast<double>(value));
+    } catch (const ballast::Error& error) {
+        std::fprintf(stderr, "%s\n%s\n", error.what(), error.hint().c_str());
+        return 1;
+    }
+    return 0;
+}
