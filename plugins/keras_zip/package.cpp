@@ -21,7 +21,7 @@ bool is_model_part(std::string_view name) {
 }
 
 Match recognise_zip(Probe& probe) {
-    const Match no = {Confidence::no, true, std::string(looked_for)};
+    Match no = {Confidence::no, true, std::string(looked_for)};
     if (!zip::starts_like_zip(probe.head())) return no;
     const auto& members = zip_directory(probe)->members;
     const auto has = [&](auto&& is) {

@@ -156,7 +156,10 @@ private:
         if (!model.assets.empty()) metadata.set("assets", static_cast<std::uint64_t>(model.assets.size()));
         contents_.metadata = std::move(metadata);
         // A config lent by the user stands in for the model's own.
-        model.config = options_.config.is_null() ? std::move(config_) : options_.config;
+        if (options_.config.is_null())
+            model.config = std::move(config_);
+        else
+            model.config = options_.config;
     }
 
     const Package& package_;

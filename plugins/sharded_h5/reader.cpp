@@ -67,7 +67,7 @@ public:
     const FormatInfo& info() const noexcept override { return formats::sharded_h5_info; }
 
     Match probe(Probe& probe) const override {
-        const Match no = {Confidence::no, true, "a JSON manifest with weight_map"};
+        Match no = {Confidence::no, true, "a JSON manifest with weight_map"};
         if (!looks_like_manifest(probe)) return no;
         std::shared_ptr<const ShardManifest> manifest;
         try {

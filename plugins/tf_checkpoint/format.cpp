@@ -54,7 +54,7 @@ public:
 
     Match probe(Probe& probe) const override {
         const Location& location = probe.location();
-        const Match no = {Confidence::no, true, "P.index beside it, a table of TensorFlow's"};
+        Match no = {Confidence::no, true, "P.index beside it, a table of TensorFlow's"};
         const auto prefix = prefix_of(location);
         if (!prefix) return no;
         const std::string index = bundle::index_name(*prefix);

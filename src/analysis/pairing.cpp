@@ -106,6 +106,7 @@ Group by_shape(const Index& index, const std::vector<std::size_t>& lone) {
 std::unordered_map<std::size_t, std::uint32_t> checksums(const Archive& archive, const DiffOptions& options,
                                                          const std::vector<std::size_t>& tensors) {
     std::vector<ScanItem> items;
+    items.reserve(tensors.size());
     for (const std::size_t position : tensors)
         items.push_back({archive.index().ref(position)});
     const std::vector<ScanBlock> blocks = cut_blocks(items);

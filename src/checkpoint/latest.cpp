@@ -166,6 +166,7 @@ private:
             if (!fresh && place->second.numbers < candidate.numbers) place->second = std::move(candidate);
         }
         std::vector<Candidate> winners;
+        winners.reserve(best.size());
         for (auto& [skeleton, candidate] : best)
             winners.push_back(std::move(candidate));
         return winners;

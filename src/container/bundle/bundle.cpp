@@ -225,6 +225,7 @@ private:
         if (entry.type->bytes == 0) throw Error(ErrorCode::unsupported, "a text tensor is stored in slices");
         const std::vector<std::uint64_t> shape(entry.shape.begin(), entry.shape.end());
         std::vector<TensorPart> parts;
+        parts.reserve(slices.size());
         for (const proto::TensorSlice& slice : slices)
             parts.push_back(part_of(entry, shape, slice));
         if (!tiles(parts, shape))

@@ -49,7 +49,7 @@ private:
         const std::size_t used = cursor.u16();
         if (node.level != unknown_level && level != node.level)
             cursor.fail("has another level than its parent says");
-        if (used > 2u * metadata_.geometry.chunk_k) cursor.fail("has more children than fit");
+        if (used > std::size_t{2} * metadata_.geometry.chunk_k) cursor.fail("has more children than fit");
         const std::uint64_t start = node.position + head.size();
         Cursor entries(metadata_.read(start, used * (key_size + child_size), buffer_, name), start, name);
         for (std::size_t i = 0; i < used; ++i) {

@@ -157,7 +157,7 @@ std::vector<std::byte> DatasetReader::fill_of(const ObjectHeader& header) {
         fill = parse_old_fill(cursor);
     }
     // Text of variable length, like other references, has fill values of its own form; they read as empty.
-    if (fill.empty() || is_variable_) return {};
+    if (message == nullptr || fill.empty() || is_variable_) return {};
     if (fill.size() != element_size_) {
         throw Error(ErrorCode::damaged, "HDF5: a fill value has another size than an element")
             .at(message->position);

@@ -116,6 +116,7 @@ FractalHeap::Place FractalHeap::managed(std::uint64_t offset, std::uint64_t leng
         const std::uint64_t row = relative < unit ? 0 : log2(relative / unit) + 1;
         if (row >= rows) damaged("leads behind the end of the heap");
         const std::uint64_t size = row == 0 ? start_size_ : start_size_ << (row - 1);
+        if (size == 0) damaged("leads into a block without a size");
         const std::uint64_t row_start = row == 0 ? 0 : unit << (row - 1);
         const std::uint64_t column = (relative - row_start) / size;
         const std::uint64_t child = indirect_block(block, rows, base).children[row * width_ + column];

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding models, see sources.h.
+#include "sources.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+#include <system_error>
+
+#include "ballast/error.h"
+#include "ballast/registry.h"
+
+namespace ballast::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_there(const fs::path& path) {
+    std::error_code unknown;
+    return fs::exists(path, unknown);
+}
+
+bool is_folder(const fs::path& path) {
+    std::error_code unknown;
+    return fs::is_directory(path, unknown);
+}
+
+bool is_model_folder(const fs::path& folder) {
+    return is_there(folder / "saved_model.pb") ||
+           (is_there(folder / "config.json") && is_there(folder / "model.weights.h5"));
+}
+
+bool has_known_suffix(const std::string& name) {
+    for (const FormatInfo* info : Registry::builtin().infos())
+        for (const std::string_view extension : info->extensions)
+            if (name.size() > extension.size() && name.ends_with(extension)) return true;
+    return false;
+}
+
+bool all_digits(std::string_view text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
+}
+
+/// "a_00001.weights.h5" beside "a.weights.json", "a-00001-of-00002.safetensors" beside its index.
+bool is_member_of_set(const fs::path& folder, std::string_view name) {
+    constexpr std::string_view h5 = ".weights.h5", tensors = ".safetensors";
+    if (name.ends_with(h5)) {
+        const std::string_view stem = name.substr(0, name.size() - h5.size());
+        const std::size_t mark = stem.rfind('_');
+        return mark != stem.npos && all_digits(stem.substr(mark + 1)) &&
+               is_there(folder / (std::string(stem.substr(0, mark)) + ".weights.json"));
+    }
+    if (!name.ends_with(tensors)) return false;
+    const std::size_t of = name.rfind("-of-");
+    const std::size_t mark = of == name.npos ? of : name.rfind('-', of - 1);
+    return mark != name.npos &&
+           is_there(folder / (std::string(name.substr(0, mark)) + ".safetensors.index.json"));
+}
+
+class Walk {
+public:
+    Walk(Search search, std::vector<FoundSource>& found) : search_(search), found_(found) {}
+
+    void folder(const fs::path& root) {
+        if (is_model_folder(root)) {
+            found_.push_back({root, own_name(root)});
+            return;
+        }
+        std::vector<fs::path> pending = {root};
+        while (!pending.empty()) {
+            const fs::path at = std::move(pending.back());
+            pending.pop_back();
+            std::vector<fs::path> below;
+            for (const fs::path& path : entries(at)) {
+                if (is_folder(path) && !is_model_folder(path))
+                    below.push_back(path);
+                else
+                    entry(root, path);
+            }
+            pending.insert(pending.end(), below.rbegin(), below.rend());
+        }
+    }
+
+    static fs::path own_name(const fs::path& path) {
+        const fs::path whole = path.has_filename() ? path : path.parent_path();
+        return whole.filename() == "." || whole.filename() == ".." ? fs::weakly_canonical(whole).filename()
+                                                                   : whole.filename();
+    }
+
+private:
+    /// Sorted, without hidden ones and links.
+    static std::vector<fs::path> entries(const fs::path& folder) {
+        std::vector<fs::path> paths;
+        std::error_code failure;
+        for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
+            std::error_code unknown;
+            if (at->path().filename().native().starts_with('.') || at->is_symlink(unknown)) continue;
+            paths.push_back(at->path());
+        }
+        if (failure)
+            throw Error(ErrorCode::unreadable, "the folder cannot be listed: " + failure.message())
+                .in(folder.string());
+        std::sort(paths.begin(), paths.end());
+        return paths;
+    }
+
+    void entry(const fs::path& root, const fs::path& path) {
+        const std::string name = path.filename().string();
+        const auto add = [&](const fs::path& source) {
+            if (taken_.insert(source).second) found_.push_back({source, source.lexically_relative(root)});
+        };
+        if (is_folder(path) || search_ == Search::files) return add(path);
+        if (is_member_of_set(path.parent_path(), name)) return;
+        if (name.ends_with(".index") && name.size() > 6) {
+            fs::path prefix = path;
+            return add(prefix.replace_filename(name.substr(0, name.size() - 6)));
+        }
+        if (has_known_suffix(name)) add(path);
+    }
+
+    Search search_;
+    std::vector<FoundSource>& found_;
+    std::set<fs::path> taken_;
+};
+
+std::vector<std::string> matches(const std::string& pattern) {
+    std::vector<std::string> paths;
+    glob_t result{};
+    if (::glob(pattern.c_str(), 0, nullptr, &result) == 0)
+        paths.assign(result.gl_pathv, result.gl_pathv + result.gl_pathc);
+    ::globfree(&result);
+    return paths;
+}
+
+}  // namespace
+
+std::vector<FoundSource> find_sources(const std::vector<std::string>& words, Search search) {
+    std::vector<FoundSource> found;
+    const auto add = [&](const std::string& word) {
+        if (is_folder(word))
+            Walk(search, found).folder(word);
+        else
+            found.push_back({word, Walk::own_name(word)});
+    };
+    for (const std::string& word : words) {
+        if (is_there(word) || word.find_first_of("*?[") == word.npos) {
+            add(word);
+            continue;
+        }
+        const std::vector<std::string> paths = matches(word);
+        if (paths.empty()) throw Error(ErrorCode::not_found, "no file matches").in(word);
+        for (const std::string& path : paths)
+            add(path);
+    }
+    return found;
+}
+
+}  // namespace ballast::tool
