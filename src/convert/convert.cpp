@@ -2,6 +2,8 @@
 // convert() and save(): the one path from a file to another.
 #include "ballast/convert.h"
 
+#include <algorithm>
+
 #include "ballast/registry.h"
 #include "convert/modernise.h"
 #include "convert/pipeline.h"
@@ -41,6 +43,15 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
 /// Formats that cannot be written without an architecture: there a config that was lent becomes the model's.
 bool holds_whole_models(const FormatInfo& format) {
     return format.can.config && format.can.assets && !format.can.discards;
+}
+
+/// Whether the model's config goes along and has to be one of Keras 3. An .h5 holds a config of either
+/// generation, and says which by its flavour.
+bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
+    if (holds_whole_models(format)) return save.flavor != "tf_keras";
+    const bool offered =
+        std::ranges::find(format.flavors, save.flavor, &Flavor::name) != format.flavors.end();
+    return format.can.config && offered && !save.weights_only && save.flavor == "keras3";
 }
 
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
@@ -107,8 +118,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         model = fit(*archive, std::move(model), options, open_options, report);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;
-        if (holds_whole_models(format.info()) && options.save.flavor != "tf_keras")
-            model = modernised(std::move(model), report);
+        if (wants_keras3(format.info(), options.save)) model = modernised(std::move(model), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan = plan_of(model, format, destination, options.save, report);
     } catch (const Error& error) {

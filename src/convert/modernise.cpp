@@ -93,8 +93,9 @@ std::vector<MapRule> rules_for(const Model& model, const Migrated& migrated) {
 /// Compile data that Keras 3 does not have are left behind: the model loads without them.
 void add_training(const Model& old, const Migrated& migrated, const migrate::Options& options, Tree& config,
                   Report& report) {
-    if (old.training_config.is_null()) return;
-    const Migrated training = migrate::migrate_training(old.training_config, migrated, options);
+    const Tree& stored = old.training_config.is_null() ? old.config["compile_config"] : old.training_config;
+    if (!stored.is_object()) return;
+    const Migrated training = migrate::migrate_training(stored, migrated, options);
     report_notes(training, report);
     if (!training.complete())
         return report.warn("the training config stays behind: compile the model after loading it");

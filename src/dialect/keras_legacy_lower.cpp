@@ -9,7 +9,9 @@
 #include "dialect/guess.h"
 #include "dialect/keras_legacy.h"
 #include "dialect/keras_legacy_listing.h"
+#include "dialect/keras_legacy_whole.h"
 #include "dialect/reporting.h"
+#include "model/config.h"
 
 namespace ballast::keras_legacy {
 namespace {
@@ -35,6 +37,34 @@ bool orders_differ(const Model& model) {
     return refs(Framework::tf_keras) != refs(Framework::keras3);
 }
 
+/// Of this dialect and for the framework it came from.
+bool is_own(const Model& model, Framework framework) {
+    const bool keras3 = model.producer.flavor == "keras3";
+    return model.producer.dialect == dialect && keras3 == (framework == Framework::keras3);
+}
+
+/// Whose loader the file is for: the one asked for, the one it came from, the one whose config a whole model
+/// has.
+Framework framework_for(const Model& model, const SaveOptions& options) {
+    const auto named = [](std::string_view flavor) {
+        return flavor == "keras3" ? Framework::keras3 : Framework::tf_keras;
+    };
+    if (!options.flavor.empty()) return named(options.flavor);
+    if (model.producer.dialect == dialect) return named(model.producer.flavor);
+    const bool whole = !options.weights_only && !model.config.is_null();
+    return whole ? config_framework(model.config) : Framework::tf_keras;
+}
+
+/// A config is not rewritten here: it must be one that the framework takes.
+void check_config(const Model& model, Framework framework) {
+    if (config_framework(model.config) == framework) return;
+    throw Error(ErrorCode::unsupported,
+                framework == Framework::keras3
+                    ? "the model's config is one of Keras 1 or 2, which Keras 3 does not open in an .h5"
+                    : "the model's config is one of Keras 3, which tf_keras does not open")
+        .hint("leave --flavor out, or add --weights-only to write the weights alone");
+}
+
 class Writer {
 public:
     Writer(const Model& model, const SaveOptions& options, Report& report, Framework framework)
@@ -42,37 +72,31 @@ public:
           options_(options),
           report_(report),
           framework_(framework),
+          own_(is_own(model, framework)),
+          whole_(!options.weights_only && !model.config.is_null()),
           listing_(model, framework, options.flavor.empty() || options.flavor == model.producer.flavor) {}
 
     hdf5::Planned plan(std::string file_name) {
-        const bool own = model_.producer.dialect == dialect;
-        const bool whole = own && !options_.weights_only && !model_.config.is_null();
-        if (!own && !options_.weights_only && !model_.config.is_null()) {
-            throw Error(ErrorCode::unsupported,
-                        "writing a whole model of another format as .h5 is not built yet")
-                .hint("add --weights-only to write its weights");
-        }
         builder_.compress(options_.compression);
-        const Builder::Id base = whole ? builder_.group(builder_.root(), "model_weights") : builder_.root();
+        const Builder::Id base = whole_ ? builder_.group(builder_.root(), "model_weights") : builder_.root();
         write_versions(base, Builder::Charset::ascii);
         write_layers(base);
-        if (whole) write_configs();
+        if (whole_) write_configs();
         report_left_out();
-        write_optimizer(whole);
+        write_optimizer();
         report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
         report_assets_left(report_, model_);
-        if (!whole && !model_.config.is_null())
+        if (!whole_ && !model_.config.is_null())
             report_.note("the model's config stays behind: only weights were asked for");
         return builder_.plan_with_chunks(std::move(file_name));
     }
 
 private:
     void write_versions(Builder::Id group, Builder::Charset charset) {
-        const bool own = model_.producer.dialect == dialect;
         const std::string_view current = framework_ == Framework::keras3 ? keras3_version : tf_keras_version;
-        const std::string version = own ? model_.producer.keras_version : std::string(current);
-        const std::string backend = own ? model_.producer.backend : "tensorflow";
+        const std::string version = own_ ? model_.producer.keras_version : std::string(current);
+        const std::string backend = own_ ? model_.producer.backend : "tensorflow";
         if (!backend.empty()) builder_.attribute(group, "backend", backend, charset);
         if (!version.empty()) builder_.attribute(group, "keras_version", version, charset);
     }
@@ -129,15 +153,17 @@ private:
 
     void write_configs() {
         write_versions(builder_.root(), Builder::Charset::utf8);
-        builder_.attribute(builder_.root(), "model_config", json::write(model_.config),
+        const WholeConfigs configs =
+            own_ ? WholeConfigs{model_.config, model_.training_config} : whole_configs(model_, framework_);
+        builder_.attribute(builder_.root(), "model_config", json::write(configs.model),
                            Builder::Charset::utf8);
-        if (!model_.training_config.is_null()) {
-            builder_.attribute(builder_.root(), "training_config", json::write(model_.training_config),
+        if (!configs.training.is_null()) {
+            builder_.attribute(builder_.root(), "training_config", json::write(configs.training),
                                Builder::Charset::utf8);
         }
     }
 
-    void write_optimizer(bool whole) {
+    void write_optimizer() {
         if (!model_.optimizer || model_.optimizer->variables.empty()) return;
         if (!options_.include_optimizer) {
             for (const OptimizerVariable& variable : model_.optimizer->variables) {
@@ -145,11 +171,30 @@ private:
             }
             return;
         }
-        if (!whole)
+        if (!whole_)
             return report_dropped(report_, *model_.optimizer, "a weights-only .h5 holds no optimizer state");
+        if (own_) return write_state(model_.optimizer->variables);
+        const WholeOptimizer state = whole_optimizer(*model_.optimizer, framework_);
+        if (!state.reason.empty()) return report_dropped(report_, *model_.optimizer, state.reason);
+        for (const std::string& note : state.notes)
+            report_.warn(note);
+        for (const TensorExpr& value : state.unused)
+            report_.add(ReportEntry::Kind::dropped, source_name(value), {},
+                        "no variable of its own in an .h5");
+        for (const TensorExpr& value : state.copies)
+            report_.add(ReportEntry::Kind::matched, source_name(value), "optimizer_weights",
+                        "the same variable");
+        if (framework_ == Framework::keras3)
+            report_.warn(
+                "Keras 3 opens an .h5 with optimizer state, but cannot go on training it: convert to .keras, "
+                "or with --without-optimizer");
+        write_state(state.variables);
+    }
+
+    void write_state(const std::vector<OptimizerVariable>& variables) {
         const Builder::Id group = builder_.group(builder_.root(), "optimizer_weights");
         std::vector<std::string> names;
-        for (const OptimizerVariable& variable : model_.optimizer->variables) {
+        for (const OptimizerVariable& variable : variables) {
             if (variable.value.empty()) continue;
             names.push_back(variable.stored_key);
             dataset(group, variable.stored_key, variable.value);
@@ -163,6 +208,8 @@ private:
     const SaveOptions& options_;
     Report& report_;
     Framework framework_;
+    bool own_;    ///< what is stored around the weights goes back as it was
+    bool whole_;  ///< with the configs
     Listing listing_;
     Builder builder_;
 };
@@ -175,17 +222,16 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
                     "the source holds tensors without layers, and Keras files list layers")
             .hint("give the architecture: --config MODEL.json (written by model.to_json())");
     }
-    const bool keras3 =
-        options.flavor == "keras3" ||
-        (options.flavor.empty() && model.producer.dialect == dialect && model.producer.flavor == "keras3");
-    if (options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) &&
+    const Framework framework = framework_for(model, options);
+    const bool whole = !options.weights_only && !model.config.is_null();
+    if (whole && !is_own(model, framework)) check_config(model, framework);
+    if (!whole && options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) &&
         orders_differ(model))
         report.warn(
             "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is "
             "tf_keras' (Keras 3 "
             "needs --flavor keras3)");
-    return Writer(model, options, report, keras3 ? Framework::keras3 : Framework::tf_keras)
-        .plan(std::move(file_name));
+    return Writer(model, options, report, framework).plan(std::move(file_name));
 }
 
 }  // namespace ballast::keras_legacy

@@ -269,4 +269,41 @@ RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view
     return result;
 }
 
+RestatedOptimizer group_legacy(const Optimizer& optimizer) {
+    const ClassOrder* order = order_of(optimizer.class_name);
+    const Parts parts = parts_of(optimizer);
+    if (order == nullptr || parts.iteration == nullptr)
+        return refused("no rule for the variables of a legacy " + optimizer.class_name + " is known");
+    RestatedOptimizer result;
+    Optimizer& state = result.state.emplace();
+    state.class_name = optimizer.class_name;
+    state.flavor = "legacy";
+    state.variables.push_back(*parts.iteration);
+    for (const OptimizerVariable& variable : optimizer.variables) {
+        const bool single = is_scalar(variable) && variable.of_weight.empty() && variable.slot != "iteration";
+        if (!single) continue;
+        if (variable.slot == "momentum_cache")  // Nadam's only one that is no setting
+            state.variables.push_back(variable);
+        else
+            result.unused.push_back(variable.value);
+    }
+    std::string_view names = order->legacy;
+    if (optimizer.class_name == "Ftrl") {  // the one that alternates
+        state.variables.insert(state.variables.end(), parts.slots.begin(), parts.slots.end());
+        names = {};
+    }
+    std::size_t found = names.empty() ? parts.slots.size() : 0;
+    for (const std::string_view group : split(names, '|')) {
+        for (const std::string_view name : split(group, ' ')) {
+            for (OptimizerVariable& variable : with_slot(parts.slots, name)) {
+                state.variables.push_back(std::move(variable));
+                ++found;
+            }
+        }
+    }
+    if (found != parts.slots.size())
+        return refused("its variables are not those of a legacy " + optimizer.class_name);
+    return result;
+}
+
 }  // namespace ballast

@@ -32,4 +32,8 @@ struct RestatedOptimizer {
 /// of Keras 3 is made of it; errors as of evaluate().
 RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor);
 
+/// A legacy optimizer of tf_keras out of a TensorFlow checkpoint, whose slots come weight by weight, in the
+/// order of its get_weights(): all of one slot together. Slots keep their names; the iteration comes first.
+RestatedOptimizer group_legacy(const Optimizer& optimizer);
+
 }  // namespace ballast
