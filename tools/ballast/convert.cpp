@@ -12,6 +12,7 @@
 #include "core/text.h"
 #include "libhdf5.h"
 #include "report_file.h"
+#include "sources.h"
 
 namespace ballast::tool {
 namespace {
@@ -25,22 +26,6 @@ struct Options {
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false, follow = false,
          trusted = false;
 };
-
-/// The file a source becomes in a folder: its name with the target's suffix for its own.
-fs::path name_in_folder(const fs::path& folder, const fs::path& source, const FormatInfo& format) {
-    std::string name = source.filename().string();
-    std::string_view longest;
-    for (const FormatInfo* info : Registry::builtin().infos()) {
-        for (const std::string_view extension : info->extensions) {
-            if (name.ends_with(extension) && extension.size() > longest.size() &&
-                extension.size() < name.size())
-                longest = extension;
-        }
-    }
-    name.resize(name.size() - longest.size());
-    return folder /
-           (name + (format.extensions.empty() ? std::string() : std::string(format.extensions.front())));
-}
 
 bool is_folder(const std::string& path) {
     std::error_code unknown;  // a folder we may not look into is no folder to write to: writing says why
@@ -75,7 +60,7 @@ std::vector<std::pair<std::string, fs::path>> jobs_of(const Options& options) {
     std::vector<std::pair<std::string, fs::path>> jobs;
     std::map<fs::path, std::string> taken;
     for (const std::string& source : sources) {
-        const fs::path target = name_in_folder(destination, source, format);
+        const fs::path target = fs::path(destination) / name_with_suffix(fs::path(source).filename(), format);
         const auto [other, fresh] = taken.emplace(target, source);
         if (!fresh) {
             throw Error(ErrorCode::invalid_argument,

@@ -9,20 +9,10 @@
 #include "container/json/json.h"
 #include "convert/pipeline.h"
 #include "core/text.h"
+#include "page.h"
 
 namespace ballast::tool {
 namespace {
-
-constexpr std::string_view page_head = R"(<!DOCTYPE html>
-<meta charset="utf-8">
-<title>ballast: report</title>
-<style>
-body { font: 14px/1.5 sans-serif; margin: 2em; }
-table { border-collapse: collapse; }
-th, td { text-align: left; vertical-align: top; padding: .1em 1em .1em 0; border-bottom: 1px solid #ddd; }
-.loss, .warning { color: #b00; }
-</style>
-)";
 
 std::string as_json(const std::vector<Report>& reports) {
     Tree document = reports.size() == 1 ? reports.front().to_tree() : Tree::object();
@@ -35,40 +25,12 @@ std::string as_json(const std::vector<Report>& reports) {
     return json::write(document, 1) + "\n";
 }
 
-/// Text between tags. Control characters are escaped as on a terminal.
-std::string html(std::string_view text) {
-    std::string result;
-    for (const char c : escape(text)) {
-        if (c == '&')
-            result += "&amp;";
-        else if (c == '<')
-            result += "&lt;";
-        else if (c == '>')
-            result += "&gt;";
-        else
-            result += c;
-    }
-    return result;
-}
-
-std::string row(const ReportEntry& entry) {
-    const bool warned = entry.kind == ReportEntry::Kind::warning;
-    const std::string_view style = entry.loss ? " class=loss" : warned ? " class=warning" : "";
-    return "<tr" + std::string(style) + "><td>" + std::string(to_string(entry.kind)) +
-           (entry.loss ? ", lost" : "") + "<td>" + html(entry.from) + "<td>" + html(entry.to) + "<td>" +
-           html(entry.text) + "\n";
-}
-
 std::string as_page(const std::vector<Report>& reports) {
-    std::string page(page_head);
+    std::string page = page_head("ballast: report");
     for (const Report& report : reports) {
         page += "<h1>" + html(report.source) + " &rarr; " + html(report.target) + "</h1>\n<p>" +
                 html(report.source_format) + " &rarr; " + html(report.target_format) + ": " +
-                html(report.summary()) + ", " + human_size(report.bytes) +
-                "\n<table>\n<tr><th>what<th>from<th>to<th>why\n";
-        for (const ReportEntry& entry : report.entries())
-            page += row(entry);
-        page += "</table>\n";
+                html(report.summary()) + ", " + human_size(report.bytes) + "\n" + entries_table(report, true);
     }
     return page;
 }

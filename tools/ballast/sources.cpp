@@ -136,6 +136,21 @@ std::vector<std::string> matches(const std::string& pattern) {
 
 }  // namespace
 
+std::string name_with_suffix(const fs::path& path, const FormatInfo& format) {
+    std::string name = path.string();
+    std::string_view longest;
+    for (const FormatInfo* info : Registry::builtin().infos()) {
+        for (const std::string_view extension : info->extensions) {
+            if (name.ends_with(extension) && extension.size() > longest.size() &&
+                extension.size() < name.size())
+                longest = extension;
+        }
+    }
+    name.resize(name.size() - longest.size());
+    // The last one is that of a single file: ".safetensors" behind ".safetensors.index.json".
+    return name + (format.extensions.empty() ? std::string() : std::string(format.extensions.back()));
+}
+
 std::vector<FoundSource> find_sources(const std::vector<std::string>& words, Search search) {
     std::vector<FoundSource> found;
     const auto add = [&](const std::string& word) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "ballast/format.h"
+
 namespace ballast::tool {
 
 struct FoundSource {
@@ -24,5 +26,8 @@ enum class Search : std::uint8_t {
 /// and folders are left out, links not followed. A word that names nothing stays, for opening it says so.
 /// Errors: unreadable, name_not_found for a glob without match.
 std::vector<FoundSource> find_sources(const std::vector<std::string>& words, Search search);
+
+/// A source's file name with the suffix of `format` for its own.
+std::string name_with_suffix(const std::filesystem::path& name, const FormatInfo& format);
 
 }  // namespace ballast::tool

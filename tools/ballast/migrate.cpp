@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// ballast migrate: old models, many at once, to today's formats.
+#include <memory>
+
+#include "cli.h"
+#include "migrate_models.h"
+#include "migrate_report.h"
+
+namespace ballast::tool {
+namespace {
+
+struct Options {
+    std::vector<std::string> paths;
+    std::string folder, report;
+    MigrateOptions migrate;
+    bool without_optimizer = false, no_fsync = false, quiet = false;
+};
+
+int code_of(const std::vector<Migrated>& models) {
+    if (interrupted()) return 128 + caught_signal();
+    for (const Migrated& model : models)
+        if (model.status == Migrated::Status::refused) return exit_code_of(*model.error);
+    return exit_ok;
+}
+
+int run(Options& options) {
+    MigrateOptions& migrate = options.migrate;
+    migrate.folder = options.folder;
+    migrate.save.include_optimizer = !options.without_optimizer;
+    migrate.write.durable = !options.no_fsync;
+    migrate.write.cancel = interrupted;
+    if (!migrate.to.empty()) migrate.to = Registry::builtin().find(migrate.to).info().id;
+    const auto sources = find_sources(options.paths, Search::models);
+    if (!options.report.empty()) destination_of(options.report);
+    const std::vector<Migrated> models = migrate_models(sources, migrate);
+    if (!options.report.empty()) write_migration_report(options.report, models, migrate.dry_run);
+    Output out;
+    if (options.quiet)
+        out.print("{}\n", counts_of(models));
+    else
+        print_table(models, out);
+    out.flush();
+    if (models.empty())
+        throw Error(ErrorCode::not_found, "no model was found")
+            .hint("in folders, names tell what is a model: name the files");
+    return code_of(models);
+}
+
+}  // namespace
+
+Command add_migrate(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = app.add_subcommand(
+        "migrate", "Brings old models to today's formats: files, folders, prefixes, globs");
+    command->add_option("SRC", options->paths, "Models, and folders of models")
+        ->required()
+        ->type_name("FILE");
+    command->add_option("--out-dir", options->folder, "Where the new files go; made when missing")
+        ->required()
+        ->type_name("DIR");
+    command
+        ->add_option("--to", options->migrate.to,
+                     "Target format; else .keras, and .weights.h5 where that cannot be")
+        ->type_name("ID");
+    command->add_flag("--keep-going", options->migrate.keep_going, "Go on after a model that is refused");
+    command->add_flag("--dry-run", options->migrate.dry_run, "Do everything but write");
+    command
+        ->add_option(
+            "--report", options->report,
+            "Write what became of each model, as JSON or (NAME.html) as a page with layers and histograms")
+        ->type_name("FILE");
+    command->add_flag("--without-optimizer", options->without_optimizer,
+                      "Leave the optimizers' state behind");
+    command->add_flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
+    add_jobs_option(*command, options->migrate.write.threads);
+    command->add_flag("-q,--quiet", options->quiet, "The counts alone");
+    command->footer(R"(Each model becomes a .keras file that today's Keras opens, with the names and
+subfolders of the sources. Where Keras 3 has no counterpart for the architecture,
+the weights alone become a .weights.h5. Files that exist are never replaced. At
+the end a table says what became of each; a .keras of Keras 3 is `current`.
+
+Exit status: 0, or that of the first refusal.
+
+Examples:
+  ballast migrate old/ --out-dir new/ --keep-going --report migration.html
+  ballast migrate 'runs/*.h5' exported_model/ --out-dir new/ --dry-run)");
+    return {command, [options] { return run(*options); }};
+}
+
+}  // namespace ballast::tool
