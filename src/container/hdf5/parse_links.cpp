@@ -84,7 +84,7 @@ void LinkReader::read_tree_node(Node node) {
     const std::size_t used = cursor.u16();
     if (node.level != unknown_level && level != node.level)
         cursor.fail("has another level than its parent says");
-    if (used > 2u * metadata_.geometry.internal_k) cursor.fail("has more children than fit");
+    if (used > std::size_t{2} * metadata_.geometry.internal_k) cursor.fail("has more children than fit");
     Cursor entries(metadata_.read(node.position + head.size(), used * (key + child), node_, tree_name),
                    node.position + head.size(), tree_name);
     const std::size_t first = pending_.size();
@@ -105,7 +105,7 @@ void LinkReader::read_symbol_node(std::uint64_t position) {
         cursor.unsupported("has version " + std::to_string(version));
     cursor.skip(1);
     const std::size_t count = cursor.u16();
-    if (count > 2u * metadata_.geometry.leaf_k) cursor.fail("has more entries than fit");
+    if (count > std::size_t{2} * metadata_.geometry.leaf_k) cursor.fail("has more entries than fit");
     const Geometry& geometry = metadata_.geometry;
     const std::size_t entry = geometry.length_size + geometry.offset_size + 24u;
     Cursor entries(metadata_.read(position + head.size(), count * entry, node_, symbols_name),

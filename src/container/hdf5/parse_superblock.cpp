@@ -142,7 +142,7 @@ std::uint64_t parse_superblock(Metadata& metadata, std::uint64_t position,
         cursor.unsupported("has version " + std::to_string(version) + "; versions 0 to 3 are known");
     }
 
-    const std::uint64_t all_ones = format::undefined >> (64 - 8 * geometry.offset_size);
+    const std::uint64_t all_ones = geometry.undefined_address();
     if (found.driver != all_ones && version <= 1) cursor.unsupported("says that the file is one of several");
     // The end of file counts from the start of the file, user block included; a base that differs from where
     // the signature lies means that bytes were put before a file or taken away, and everything shifted with

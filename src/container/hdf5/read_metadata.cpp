@@ -114,8 +114,7 @@ std::span<const std::byte> Metadata::read(std::uint64_t position, std::uint64_t 
 std::uint64_t Metadata::address(Cursor& cursor) const {
     const std::uint64_t at = cursor.position();
     const std::uint64_t value = cursor.number(geometry.offset_size);
-    const std::uint64_t all_ones = format::undefined >> (64 - 8 * geometry.offset_size);
-    if (value == all_ones) return format::undefined;
+    if (value == geometry.undefined_address()) return format::undefined;
     const auto position = checked_add(value, geometry.base);
     if (!position || *position > size_) {
         throw Error(ErrorCode::truncated,

@@ -31,6 +31,11 @@ struct Geometry {
     /// files.
     std::uint64_t shared_table = format::undefined;
     std::uint8_t shared_indexes = 0;
+
+    /// All ones in the width of the file's addresses: no address.
+    std::uint64_t undefined_address() const noexcept {
+        return offset_size < 8 ? (std::uint64_t{1} << (8u * offset_size)) - 1 : format::undefined;
+    }
 };
 
 class Metadata {

@@ -16,8 +16,8 @@
 
 namespace ballast::hdf5::writer {
 
-inline constexpr std::uint64_t links_per_node = 2 * format::default_leaf_k;
-inline constexpr std::uint64_t children_per_node = 2 * format::default_internal_k;
+inline constexpr std::uint64_t links_per_node = std::uint64_t{2} * format::default_leaf_k;
+inline constexpr std::uint64_t children_per_node = std::uint64_t{2} * format::default_internal_k;
 // Nodes are always stored in full size; what is unused is zero.
 inline constexpr std::uint64_t symbol_node_size =
     format::symbol_node_prefix + links_per_node * format::symbol_entry;
