@@ -97,6 +97,7 @@ private:
     std::unordered_map<const void*, LayerId> shared_;  ///< by identity
 
     friend class ProgramGraph;
+    friend class ProgramSnapshot;
 };
 
 }  // namespace ballast
