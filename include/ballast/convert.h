@@ -33,6 +33,9 @@ struct ConvertOptions {
     /// How the weights find their place in `like`, or in `config` for a source without layers. A map without
     /// either renames the tensors of formats without layers.
     AlignOptions align;
+    /// "theano": convolution kernels are mirrored, which a file does not always tell. "" and "tensorflow":
+    /// not.
+    std::string from_backend;
     std::vector<std::string> include;  ///< globs of tensors to keep; empty = all
     std::vector<std::string> exclude;
     /// Casts floating-point weights (not optimizer or metric state) to float16, bfloat16, float32 or float64,

@@ -12,6 +12,8 @@
 #include "convert/target.h"
 #include "convert/transfer.h"
 #include "core/result.h"
+#include "dialect/guess.h"
+#include "model/foreign_weights.h"
 #include "model/model_tensors.h"
 
 namespace ballast {
@@ -52,6 +54,22 @@ bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
     const bool offered =
         std::ranges::find(format.flavors, save.flavor, &Flavor::name) != format.flavors.end();
     return format.can.config && offered && !save.weights_only && save.flavor == "keras3";
+}
+
+/// Mirrors the kernels of a file of Theano that does not say so, or whose layers have no classes.
+void take_from_backend(Model& model, const std::string& backend, Report& report) {
+    if (backend.empty() || backend == "tensorflow") return;
+    if (backend != "theano")
+        throw Error(ErrorCode::invalid_argument,
+                    "no rule for weights of the backend '" + backend + "' is known")
+            .hint("--from-backend takes theano or tensorflow");
+    if (model.producer.backend == "theano" && has_classes(model)) return;  // seen to when it was opened
+    const std::size_t count = mirror_kernels(model);
+    if (count == 0)
+        throw Error(ErrorCode::needs_config, "the file does not tell which tensors are convolution kernels")
+            .hint("give the architecture: --config MODEL.json (written by model.to_json())");
+    report.note(std::to_string(count) + " convolution kernels were mirrored");
+    model.producer.backend = "tensorflow";
 }
 
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
@@ -115,6 +133,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     std::vector<Recast> recasts;
     WritePlan plan;
     try {
+        take_from_backend(model, options.from_backend, report);
         model = fit(*archive, std::move(model), options, open_options, report);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;

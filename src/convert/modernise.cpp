@@ -11,6 +11,7 @@
 #include "ballast/align.h"
 #include "ballast/error.h"
 #include "model/config.h"
+#include "model/foreign_weights.h"
 #include "model/migrate/migrate.h"
 #include "model/naming.h"
 
@@ -90,6 +91,24 @@ std::vector<MapRule> rules_for(const Model& model, const Migrated& migrated) {
     return rules;
 }
 
+/// CuDNNLSTM and CuDNNGRU own their weights; the LSTM and GRU they become keep them in a cell.
+void give_cells_to_cudnn(Model& model) {
+    constexpr std::pair<std::string_view, std::string_view> cells[] = {{"CuDNNLSTM", "LSTMCell"},
+                                                                       {"CuDNNGRU", "GRUCell"}};
+    for (const auto& pair : cells) {
+        for (LayerId id = 0; id < model.layers.size(); ++id) {
+            if (model.layers[id].class_name != pair.first || model.layers[id].weights.empty()) continue;
+            Layer cell;
+            cell.class_name = pair.second;
+            cell.trainable = model.layers[id].trainable;
+            cell.weights = std::exchange(model.layers[id].weights, {});
+            model.layers[id].edges.push_back(
+                {Edge::Kind::attribute, "cell", static_cast<LayerId>(model.layers.size())});
+            model.layers.push_back(std::move(cell));
+        }
+    }
+}
+
 /// Compile data that Keras 3 does not have are left behind: the model loads without them.
 void add_training(const Model& old, const Migrated& migrated, const migrate::Options& options, Tree& config,
                   Report& report) {
@@ -114,9 +133,12 @@ Model modernised(Model model, Report& report) {
     migrate::require_complete(migrated, report.source);
     Tree config = migrated.config;
     add_training(model, migrated, options, config, report);
+    give_cells_to_cudnn(model);
     AlignOptions places;
     places.map = rules_for(model, migrated);
     Model result = align(model, model_from_config(migrated.config), places, report);
+    if (const std::size_t count = plain_recurrent_weights(result); count != 0)
+        report.note(std::to_string(count) + " recurrent layers with cuDNN's weights became plain ones");
     result.config = std::move(config);
     result.training_config = Tree();
     result.producer = model.producer;

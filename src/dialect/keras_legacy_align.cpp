@@ -167,7 +167,7 @@ Pairing pair_layers(const Model& model, const std::vector<StoredLayer>& stored, 
     return pairing;
 }
 
-Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework framework) {
+Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework framework, bool keras1) {
     if (!weights_known(model.layers[top])) return {take_as_stored(model, top, stored), false};
     bool counts_fit = false;
     std::size_t expected = 0;
@@ -182,6 +182,11 @@ Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework 
     if (counts_fit) {
         const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);
         if (auto ordered = order_by_names(model, top, entries, stored)) return {std::move(*ordered), false};
+    }
+    if (keras1 && !counts_fit) {
+        const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);
+        if (auto apart = expand_gates(model, entries, stored.weights.size()))
+            return {std::move(apart->entries), false, std::move(apart->gates)};
     }
     if (has_unknown_weights(model, top)) {
         throw mismatch("layer '" + stored.name +

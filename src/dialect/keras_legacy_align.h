@@ -9,6 +9,7 @@
 #include "ballast/error.h"
 #include "ballast/model.h"
 #include "dialect/keras_legacy_file.h"
+#include "dialect/keras_legacy_keras1.h"
 #include "model/layout.h"
 #include "model/order.h"
 
@@ -26,11 +27,14 @@ Pairing pair_layers(const Model& model, const std::vector<StoredLayer>& stored, 
 
 /// The variables of one top-level layer in the order its stored weights have: as the config's trainable flags
 /// say, else as if all were trainable, whichever agrees with the names. Layers of unknown class get weights
-/// as the file has them. Throws ambiguous_mapping naming the layer.
+/// as the file has them. Where Keras 1 stored gates apart the cells get a weight for each. Throws
+/// ambiguous_mapping naming the layer.
 struct Alignment {
     std::vector<LegacyEntry> entries;  ///< one a stored weight
     bool thawed = false;               ///< all layers had to be taken as trainable
+    std::vector<Gates> gates = {};     ///< to be joined once the values are there
 };
-Alignment align(Model& model, LayerId top, const StoredLayer& stored, layout::Framework framework);
+Alignment align(Model& model, LayerId top, const StoredLayer& stored, layout::Framework framework,
+                bool keras1);
 
 }  // namespace ballast::keras_legacy

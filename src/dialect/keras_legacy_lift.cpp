@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lifting a legacy file: its lists joined with a config, or taken as they are.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -10,8 +11,11 @@
 #include "dialect/keras_legacy.h"
 #include "dialect/keras_legacy_align.h"
 #include "dialect/keras_legacy_file.h"
+#include "dialect/keras_legacy_keras1.h"
 #include "dialect/lifting.h"
 #include "model/config.h"
+#include "model/foreign_weights.h"
+#include "model/migrate/migrate.h"
 #include "model/naming.h"
 #include "model/optimizer_order.h"
 
@@ -48,6 +52,7 @@ public:
         add_file_problems(file_, lifting_.problems);
         Tree metadata = metadata_tree();
         ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
+        restate(contents);
         contents.kind = own_config.is_null() ? "weights" : "model";
         contents.metadata = std::move(metadata);
         contents.used_config = !options_.config.is_null();
@@ -64,10 +69,59 @@ private:
             // A custom model's own config may be beyond us; its weights are still there, under their names.
             if (error.kind() != ErrorKind::refused && error.code() != ErrorCode::damaged) throw;
             lifting_ = Lifting();
+            gates_.clear();
             weight_names_.clear();
             lifting_.warnings.push_back("the model's config was not used: " + error.message());
             lift_as_stored();
         }
+    }
+
+    bool keras1() const { return is_keras1(stored_.keras_version); }
+
+    /// Keras 1 spelled its configs otherwise; as Keras 3 writes them they tell more of the same.
+    Tree readable(const Tree& config, const std::string& where) const {
+        if (!keras1() || config_framework(config) == Framework::keras3) return config;
+        migrate::Options migration;
+        migration.keras_version = stored_.keras_version;
+        migration.where = where;
+        migration.limits = options_.limits;
+        migrate::Migrated migrated = migrate::migrate_to_keras3(config, migration);
+        return migrated.complete() ? std::move(migrated.config) : config;
+    }
+
+    /// Values in the arrangement that the layers have since Keras 2.
+    void restate(ArchiveContents& contents) {
+        Model& model = *contents.model;
+        if (!along_config_) {
+            if (is_of_theano(stored_))
+                contents.warnings.push_back(
+                    "the Theano backend wrote this file: its convolution kernels are mirrored; convert with "
+                    "--from-backend theano");
+            return;
+        }
+        join_gates(model, gates_);
+        if (keras1()) restate_kernels(model);
+        if (is_of_theano(stored_)) {
+            model.producer.backend = "theano";
+            if (const std::size_t count = mirror_kernels(model); count != 0)
+                contents.warnings.push_back("the Theano backend wrote this file: " + std::to_string(count) +
+                                            " convolution kernels were mirrored");
+        }
+        if (const std::size_t count = plain_recurrent_weights(model); count != 0)
+            contents.warnings.push_back(std::to_string(count) +
+                                        " recurrent layers with cuDNN's weights became plain ones");
+        if (keras1() && has_running_std())
+            contents.warnings.push_back(
+                "Keras 1 called it running_std and used it as the variance, since 1.0: it is taken as that");
+    }
+
+    bool has_running_std() const {
+        const auto named = [](const StoredWeight& weight) {
+            return role_path("", weight.name).ends_with("running_std");
+        };
+        return std::ranges::any_of(stored_.layers, [&](const StoredLayer& layer) {
+            return std::ranges::any_of(layer.weights, named);
+        });
     }
 
     /// An error names the config too: it is the more likely culprit.
@@ -87,7 +141,7 @@ private:
         config_options.where = where;
         config_options.notes = &lifting_.warnings;
         Model& model = lifting_.model;
-        model = model_from_config(config, config_options);
+        model = model_from_config(readable(config, where), config_options);
         drop_left_out(model, framework_, &layout::OwnWeight::not_in_legacy);
         const Pairing pairing = pair_layers(model, stored_.layers, framework_);
         if (pairing.by_order) {
@@ -98,13 +152,15 @@ private:
         for (std::size_t i = 0; i < stored_.layers.size(); ++i) {
             const LayerId id = pairing.layers[i];
             if (id == no_layer) continue;
-            alignments[i] = align(model, id, stored_.layers[i], framework_);
+            alignments[i] = align(model, id, stored_.layers[i], framework_, keras1());
             if (alignments[i].thawed) thaw(id);
+            gates_.insert(gates_.end(), alignments[i].gates.begin(), alignments[i].gates.end());
         }
         for (std::size_t i = 0; i < stored_.layers.size(); ++i)
             bind_layer(pairing.layers[i], stored_.layers[i], alignments[i]);
         check_all_bound(model, pairing);
         add_top_level();
+        along_config_ = true;
     }
 
     /// The weights were saved while every layer was trainable: the model now says so.
@@ -241,6 +297,8 @@ private:
     Contents stored_;
     Framework framework_ = Framework::tf_keras;
     Lifting lifting_;
+    bool along_config_ = false;  ///< layers have classes
+    std::vector<Gates> gates_;
     std::map<std::string, WeightRef, std::less<>> weight_names_;
 };
 

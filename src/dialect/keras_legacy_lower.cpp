@@ -8,6 +8,7 @@
 #include "container/json/json.h"
 #include "dialect/guess.h"
 #include "dialect/keras_legacy.h"
+#include "dialect/keras_legacy_keras1.h"
 #include "dialect/keras_legacy_listing.h"
 #include "dialect/keras_legacy_whole.h"
 #include "dialect/reporting.h"
@@ -43,6 +44,13 @@ bool is_own(const Model& model, Framework framework) {
     return model.producer.dialect == dialect && keras3 == (framework == Framework::keras3);
 }
 
+/// Whether lifting brought weights of Keras 1 or of Theano to today's arrangement.
+bool is_restated(const Model& model) {
+    const Producer& producer = model.producer;
+    return producer.dialect == dialect && has_classes(model) &&
+           (is_keras1(producer.keras_version) || producer.backend == "theano");
+}
+
 /// Whose loader the file is for: the one asked for, the one it came from, the one whose config a whole model
 /// has.
 Framework framework_for(const Model& model, const SaveOptions& options) {
@@ -74,6 +82,7 @@ public:
           framework_(framework),
           own_(is_own(model, framework)),
           whole_(!options.weights_only && !model.config.is_null()),
+          restated_(is_restated(model)),
           listing_(model, framework, options.flavor.empty() || options.flavor == model.producer.flavor) {}
 
     hdf5::Planned plan(std::string file_name) {
@@ -95,8 +104,10 @@ public:
 private:
     void write_versions(Builder::Id group, Builder::Charset charset) {
         const std::string_view current = framework_ == Framework::keras3 ? keras3_version : tf_keras_version;
-        const std::string version = own_ ? model_.producer.keras_version : std::string(current);
-        const std::string backend = own_ ? model_.producer.backend : "tensorflow";
+        // Where layers have classes, the weights of Keras 1 and of Theano are TensorFlow's by now.
+        const bool as_it_was = own_ && !restated_;
+        const std::string version = as_it_was ? model_.producer.keras_version : std::string(current);
+        const std::string backend = as_it_was ? model_.producer.backend : "tensorflow";
         if (!backend.empty()) builder_.attribute(group, "backend", backend, charset);
         if (!version.empty()) builder_.attribute(group, "keras_version", version, charset);
     }
@@ -210,6 +221,7 @@ private:
     Framework framework_;
     bool own_;    ///< what is stored around the weights goes back as it was
     bool whole_;  ///< with the configs
+    bool restated_;
     Listing listing_;
     Builder builder_;
 };
@@ -225,6 +237,10 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
     const Framework framework = framework_for(model, options);
     const bool whole = !options.weights_only && !model.config.is_null();
     if (whole && !is_own(model, framework)) check_config(model, framework);
+    if (whole && is_own(model, framework) && is_restated(model) && is_keras1(model.producer.keras_version))
+        throw Error(ErrorCode::unsupported,
+                    "tf_keras opens no config of Keras 1, and neither does Keras 1 today's weights")
+            .hint("convert to .keras, add --flavor keras3, or --weights-only");
     if (!whole && options.flavor.empty() && model.producer.dialect != dialect && has_classes(model) &&
         orders_differ(model))
         report.warn(

@@ -245,6 +245,8 @@ void add_what(CLI::App& command, Options& options) {
     command.add_option("--from", options.from, "Source format, when its content does not tell")
         ->type_name("ID");
     add_libhdf5_option(command);
+    command.add_option("--from-backend", options.convert.from_backend,
+                       "theano: the kernels of convolutions are mirrored, and the file does not say so");
     command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
     command
         .add_option("--config", options.config,

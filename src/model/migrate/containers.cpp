@@ -166,7 +166,8 @@ Tree convert_sequential(Context& context, const Tree& node, const std::string& n
         layers.push_back(convert_layer(context, layer, producer->name));
     }
     Tree converted = Tree::object();
-    if (!name.empty()) converted.set("name", name);
+    // Keras 1 stored none for a Sequential; Keras 3 wants one.
+    converted.set("name", name.empty() ? std::string("sequential") : name);
     if (const Tree* trainable = node["config"].find("trainable")) converted.set("trainable", *trainable);
     converted.set("layers", std::move(layers));
     if (const Tree* shape = node["config"].find("build_input_shape"))
