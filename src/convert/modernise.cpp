@@ -12,6 +12,7 @@
 #include "ballast/error.h"
 #include "model/config.h"
 #include "model/foreign_weights.h"
+#include "model/migrate/keras3_h5.h"
 #include "model/migrate/migrate.h"
 #include "model/naming.h"
 
@@ -24,6 +25,13 @@ using migrate::NoteKind;
 std::string text_of(const migrate::Note& note) {
     return note.layer.empty() ? note.text
                               : "layer '" + note.layer + "' (" + note.class_name + "): " + note.text;
+}
+
+void report_custom(const std::vector<std::string>& classes, Report& report) {
+    std::string names;
+    for (const std::string& name : classes)
+        names += (names.empty() ? "" : ", ") + name;
+    if (!names.empty()) report.warn("load_model must be given custom_objects for: " + names);
 }
 
 /// Notes that change what the model computes, or what its loader needs, are for everyone; the rest is
@@ -40,11 +48,7 @@ void report_notes(const Migrated& migrated, Report& report) {
     for (const auto& [kind, count] : counts)
         summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(kind);
     if (!summary.empty()) report.note("the config was brought to Keras 3: " + summary);
-    if (migrated.custom_objects.empty()) return;
-    std::string names;
-    for (const std::string& name : migrated.custom_objects)
-        names += (names.empty() ? "" : ", ") + name;
-    report.warn("load_model must be given custom_objects for: " + names);
+    report_custom(migrated.custom_objects, report);
 }
 
 /// Old canonical paths of renamed layers, by the new ones. Names of the old config may hold slashes; those of
@@ -121,10 +125,23 @@ void add_training(const Model& old, const Migrated& migrated, const migrate::Opt
     config.set("compile_config", training.config);
 }
 
+/// A model of Keras 3 out of its own .h5, as it would be out of a .keras.
+Model completed(Model model, Report& report) {
+    migrate::Completed whole = migrate::complete_keras3(model.config, model.training_config);
+    report_custom(whole.custom_objects, report);
+    Model result = align(model, model_from_config(whole.config), {}, report);
+    result.config = std::move(whole.config);
+    result.training_config = Tree();
+    result.producer = model.producer;
+    return result;
+}
+
 }  // namespace
 
 Model modernised(Model model, Report& report) {
-    if (model.config.is_null() || config_framework(model.config) == layout::Framework::keras3) return model;
+    if (model.config.is_null()) return model;
+    if (config_framework(model.config) == layout::Framework::keras3)
+        return model.config.find("module") != nullptr ? model : completed(std::move(model), report);
     migrate::Options options;
     options.keras_version = model.producer.keras_version;
     options.where = report.source;

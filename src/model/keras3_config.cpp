@@ -14,8 +14,7 @@ Tree keras3_config(Tree config) {
     if (keras3 && config.find("module")) return config;
     throw Error(
         ErrorCode::unsupported,
-        keras3 ? "the model's config is in the form of whole-model .h5 files, and Ballast does not "
-                 "rewrite it for .keras yet"
+        keras3 ? "the model's config names no module, as those of whole-model .h5 files do"
                : "the model's config is one of Keras 1 or 2, which a .keras of Keras 3 cannot hold as it is")
         .hint(
             "give the same model as Keras 3 describes it: --config MODEL.json (written by model.to_json()); "

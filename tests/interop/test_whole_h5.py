@@ -148,6 +148,53 @@ def test_old_compiled_models_for_keras3(tmp_path):
     assert type(opened("keras", tmp_path / "new.h5").optimizer) is keras.optimizers.Adam
 
 
+# ---- Keras 3's own .h5, whose nodes carry no module ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SOME)
+def test_keras3_files_become_keras(name, workshop, tmp_path):
+    source = workshop.source(REGISTRY[name], "keras")
+    out = tmp_path / "out.keras"
+    tool.convert(source.whole, out)
+    model = keras.saving.load_model(out)
+    assert_predictions(model, source.predictions, True, 0)
+    again = tmp_path / "again.keras"  # and from the .h5 that we wrote
+    tool.convert(source.keras_zip, tmp_path / "out.h5")
+    tool.convert(tmp_path / "out.h5", again)
+    model = opened("keras", again, custom_objects=own_classes(source.model))
+    assert_predictions(model, source.predictions, True, 0)
+
+
+@keras.saving.register_keras_serializable("interop_h5")
+class Twice(keras.layers.Layer):
+    def call(self, x):
+        return x + x
+
+
+def test_keras3_operations_and_training(tmp_path):
+    """Keras 3 itself does not open this file: it looks operations up among the layers."""
+    fresh(keras)
+    i = keras.Input((4,))
+    x = keras.layers.Dense(4, activation="relu")(i)
+    y = x * 0.5 + keras.ops.softmax(x)
+    y = keras.layers.Bidirectional(keras.layers.LSTM(3))(keras.ops.expand_dims(Twice()(y), 1))
+    source = keras.Model(i, keras.Sequential([keras.layers.Dense(2, kernel_regularizer="l2")])(y))
+    source.compile(keras.optimizers.Adam(RATE), keras.losses.Huber(), metrics=["mae", keras.metrics.MeanSquaredError()])
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(6, 4)).astype("float32"), rng.normal(size=(6, 2)).astype("float32")
+    source.train_on_batch(x, y)
+    source.save(str(tmp_path / "own.h5"))
+    with pytest.raises(ValueError):
+        keras.models.load_model(str(tmp_path / "own.h5"))
+    done = tool.convert(tmp_path / "own.h5", tmp_path / "new.keras")
+    assert "interop_h5>Twice" in done.stderr
+    target = keras.saving.load_model(tmp_path / "new.keras")
+    assert int(target.optimizer.iterations) == 1
+    for _ in range(2):
+        np.testing.assert_allclose(target.train_on_batch(x, y), source.train_on_batch(x, y), rtol=1e-6)
+    np.testing.assert_allclose(target.predict(x, verbose=0), source.predict(x, verbose=0), rtol=1e-6)
+
+
 def test_weights_and_a_config_stay_weights(workshop, tmp_path):
     """Only a config that came with the weights makes a whole model; one that is lent names and orders them."""
     source = workshop.source(REGISTRY["nested_twice"], "tf_keras")

@@ -105,6 +105,7 @@ def generate(signatures, rules):
         "losses": ("Rename", renames(rules["losses"])),
         "optimizers": ("Rename", renames(rules["optimizers"])),
         "metric_functions": ("Rename", renames(rules["metric_functions"])),
+        "operations": ("Rename", renames(signatures["operations"])),
         "functions": ("Function", [function(tables, name, rule) for name, rule in sorted(rules["functions"].items())]),
     }
     arrays, views = [], []

@@ -63,6 +63,19 @@ def classes_of(keras, module, base):
             if inspect.isclass(value) and issubclass(value, getattr(found, base))}
 
 
+def operations():
+    """{class: module below keras.src.ops} of what stands among a Functional's layers and is none."""
+    from keras.src import layers, ops
+    from keras.src.ops.operation import Operation
+    found = {}
+    for name in ("core", "image", "linalg", "math", "nn", "numpy"):
+        for key, value in vars(getattr(ops, name)).items():
+            own = inspect.isclass(value) and issubclass(value, Operation) and not issubclass(value, layers.Layer)
+            if own and value.__module__ == f"keras.src.ops.{name}":
+                assert found.setdefault(key, name) == name, key
+    return found
+
+
 def probe(framework):
     """What one framework shows: {kind: {public name: {class, module, arguments}}}."""
     if framework == "keras3":
@@ -74,7 +87,7 @@ def probe(framework):
         stop = getattr(public_module(keras, module), base)
         seen[kind] = {name: {"class": cls.__name__, "arguments": arguments(cls, stop)}
                       for name, cls in classes_of(keras, module, base).items() if cls is not stop}
-    return {"version": keras.__version__, "kinds": seen}
+    return {"version": keras.__version__, "kinds": seen, "operations": operations() if framework == "keras3" else {}}
 
 
 def merged(new, old):
@@ -100,7 +113,7 @@ def merged(new, old):
         gone[kind] = sorted({entry["class"] for name, entry in old["kinds"][kind].items()
                              if name not in known and entry["class"] not in known})
     return {"frameworks": {"keras3": new["version"], "tf_keras": old["version"]}, "classes": rows,
-            "aliases": aliases, "gone": gone}
+            "aliases": aliases, "gone": gone, "operations": new["operations"]}
 
 
 def main():

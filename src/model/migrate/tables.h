@@ -130,6 +130,7 @@ extern const std::span<const Rename> losses;
 extern const std::span<const Rename> optimizers;
 extern const std::span<const Rename> metric_functions;
 extern const std::span<const Function> functions;
+extern const std::span<const Rename> operations;  ///< Keras 3's: name: module below keras.src.ops
 
 /// Null when Keras 3 has no such class; `name` may be an alias.
 const KerasClass* find_class(Kind kind, std::string_view name);
