@@ -130,7 +130,7 @@ struct Target {
     Location location;
     std::vector<std::string>
         existing;  ///< regular files in the target's folder, for formats of several files
-    std::shared_ptr<const Archive> old;  ///< the archive being replaced; null when none or unreadable
+    std::shared_ptr<const Archive> old;  ///< of this format, whose other files stay; null when none
 };
 
 class BALLAST_API Format {

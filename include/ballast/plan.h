@@ -139,8 +139,8 @@ public:
 /// does not use.
 struct WritePlan {
     std::vector<PlannedFile> files;
-    /// Final name of the file whose rename publishes the set; empty when every file is discarded: then the
-    /// destination is neither looked at nor touched.
+    /// Final name of the file, or ending in `/` of the folder around all files, whose rename publishes the
+    /// set; empty when every file is discarded: then the destination is neither looked at nor touched.
     std::string commit;
     std::vector<std::string> remove_after;  ///< members of the old set, removed once the commit is durable
     std::shared_ptr<PlanHooks> hooks;       ///< may be null

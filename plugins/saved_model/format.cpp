@@ -2,6 +2,8 @@
 // The format saved_model: a folder with saved_model.pb, whose variables are a TensorFlow checkpoint.
 #include "ballast/format.h"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "dialect/tf_graph.h"
 #include "folder.h"
 #include "model/optimizer_order.h"
+#include "write.h"
 
 namespace ballast::formats {
 
@@ -43,6 +46,23 @@ ArchiveContents lift_variables(const Location& location, const OpenOptions& opti
     }
     return tf_graph::lift(*bundle::Bundle::parse(location.fs, prefix, options.limits), options,
                           std::move(assets));
+}
+
+/// A folder is replaced whole: one that holds other things than a SavedModel is left alone.
+void require_replaceable(const Location& location) {
+    constexpr std::array<std::string_view, 8> members = {"saved_model.pb",    "saved_model.pbtxt",
+                                                         "keras_metadata.pb", "fingerprint.pb",
+                                                         "variables",         "assets",
+                                                         "assets.extra",      "debug"};
+    const auto found = location.fs->stat(location.name);
+    if (!found || found->kind != io::FileKind::directory) return;
+    for (const io::DirEntry& entry : location.fs->list(location.name)) {
+        if (std::ranges::find(members, entry.name) != members.end()) continue;
+        throw Error(ErrorCode::exists,
+                    "the folder holds '" + entry.name + "', which is no part of a SavedModel")
+            .in(location.display())
+            .hint("choose a new folder: this one would be replaced with all that is in it");
+    }
 }
 
 /// Keras 2 keeps the architecture and the training config in the metadata of the root.
@@ -94,6 +114,22 @@ public:
         contents.metadata = metadata;
         add_configs(folder, config, contents);
         return std::make_shared<Archive>(location, std::move(contents));
+    }
+
+    WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
+                   Report& report) const override {
+        require_replaceable(target.location);
+        // Who asks for the config alone leaves the functions behind.
+        if (target.old && options.flavor != saved_model::config_flavor)
+            return saved_model::plan_with_values(model, target, options, report);
+        if (options.flavor == saved_model::traced_flavor)
+            throw Error(ErrorCode::unsupported,
+                        "functions and signatures are graphs that only TensorFlow's tracing makes")
+                .in(target.location.display())
+                .hint(
+                    "save the model once in its framework, model.save() or model.export(), and fill that "
+                    "SavedModel with these weights: --like FOLDER");
+        return saved_model::plan_from_config(model, target, options, report);
     }
 };
 

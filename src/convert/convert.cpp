@@ -48,9 +48,10 @@ bool holds_whole_models(const FormatInfo& format) {
 }
 
 /// Whether the model's config goes along and has to be one of Keras 3. An .h5 holds a config of either
-/// generation, and says which by its flavour.
+/// generation, and says which by its flavour; a SavedModel one of Keras 2.
 bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
-    if (holds_whole_models(format)) return save.flavor != "tf_keras";
+    if (holds_whole_models(format))
+        return save.flavor != "tf_keras" && format.kind != Location::Kind::directory;
     const bool offered =
         std::ranges::find(format.flavors, save.flavor, &Flavor::name) != format.flavors.end();
     return format.can.config && offered && !save.weights_only && save.flavor == "keras3";
@@ -70,6 +71,19 @@ void take_from_backend(Model& model, const std::string& backend, Report& report)
             .hint("give the architecture: --config MODEL.json (written by model.to_json())");
     report.note(std::to_string(count) + " convolution kernels were mirrored");
     model.producer.backend = "tensorflow";
+}
+
+/// Where the target is a folder: the archive of the same format whose other files go along, that of the
+/// layout.
+std::shared_ptr<const Archive> kept_around(const Format& format, const std::shared_ptr<const Archive>& source,
+                                           const ConvertOptions& options) {
+    if (format.info().kind != Location::Kind::directory) return nullptr;
+    OpenOptions plain;
+    plain.limits = options.open.limits;
+    const std::shared_ptr<const Archive> layout = options.like     ? open(*options.like, plain)
+                                                  : options.config ? nullptr
+                                                                   : source;
+    return layout && &layout->format() == &format.info() ? layout : nullptr;
 }
 
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
@@ -93,10 +107,12 @@ void evaluate_recasts(const std::vector<Recast>& recasts, const WriteOptions& wr
 }
 
 WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
-                  Report& report) {
+                  std::shared_ptr<const Archive> kept, Report& report) {
     check_dtypes(model, format, save);
     report.reserve(report.entries().size() + model_values(model).size());
-    WritePlan plan = format.plan(model, target_at(destination, format.info()), save, report);
+    Target target = target_at(destination, format.info());
+    target.old = std::move(kept);
+    WritePlan plan = format.plan(model, target, save, report);
     report.target = destination.display();
     report.target_format = format.info().id;
     report.bytes = plan.tensor_bytes();
@@ -109,7 +125,7 @@ WritePlan plan_of(Model& model, const Format& format, const Location& destinatio
 void save(const Model& model, const Format& format, const Location& destination,
           const SaveOptions& save_options, const WriteOptions& write, Report& report) {
     Model copy = model;
-    const WritePlan plan = plan_of(copy, format, destination, save_options, report);
+    const WritePlan plan = plan_of(copy, format, destination, save_options, nullptr, report);
     execute(plan, destination.fs, write);
 }
 
@@ -139,7 +155,8 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
             model.config = open_options.config;
         if (wants_keras3(format.info(), options.save)) model = modernised(std::move(model), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
-        plan = plan_of(model, format, destination, options.save, report);
+        plan =
+            plan_of(model, format, destination, options.save, kept_around(format, archive, options), report);
     } catch (const Error& error) {
         if (error.code() != ErrorCode::needs_config) throw;
         refuse_with_warnings(error, *archive);
@@ -156,7 +173,8 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
 
 Report convert(const std::filesystem::path& source, const std::filesystem::path& destination,
                const ConvertOptions& options) {
-    return convert(Location::for_reading(source), Location::for_writing(destination), options);
+    const auto kind = destination.has_filename() ? Location::Kind::file : Location::Kind::directory;
+    return convert(Location::for_reading(source), Location::for_writing(destination, kind), options);
 }
 
 Result<Report> try_convert(const std::filesystem::path& source, const std::filesystem::path& destination,

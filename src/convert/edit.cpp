@@ -71,9 +71,9 @@ void apply(ModelEditor& editor, std::span<const Edit> edits, EditResult& result)
 }
 
 WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
-                  Report& report) {
+                  std::shared_ptr<const Archive> kept, Report& report) {
     check_dtypes(model, format, save);
-    WritePlan plan = format.plan(model, Target{destination, {}, nullptr}, save, report);
+    WritePlan plan = format.plan(model, Target{destination, {}, std::move(kept)}, save, report);
     report.target = destination.display();
     report.target_format = format.info().id;
     report.bytes = plan.tensor_bytes();
@@ -108,7 +108,11 @@ EditResult edit(const Location& source, const Location& destination, std::span<c
     save.names = editor.scheme() == NameScheme::stored ? Names::stored : Names::canonical;
     for (const std::string& note : editor.notes())
         result.report.note(note);
-    const WritePlan plan = plan_of(model, format, destination, save, result.report);
+    // What is a folder keeps its other files.
+    const bool folder = format.info().kind == Location::Kind::directory;
+    if (folder) save.flavor.clear();
+    const WritePlan plan =
+        plan_of(model, format, destination, save, folder ? archive : nullptr, result.report);
     note_storage(archive->index(), plan, result.report);
     if (!options.dry_run) execute(plan, destination.fs, options.write);
     return result;

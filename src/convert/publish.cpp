@@ -37,14 +37,17 @@ private:
 
 Publication::Publication(std::shared_ptr<io::Fs> fs, const WriteOptions& options, std::string commit)
     : fs_(std::move(fs)), options_(options), commit_(std::move(commit)) {
-    decide();
+    const bool folder = commit_.ends_with('/');
+    if (folder) commit_.pop_back();
+    decide(folder ? io::FileKind::directory : io::FileKind::regular);
+    if (folder) stage_ = std::make_unique<FolderStage>(fs_, commit_, old_ ? old_->mode : 0);
 }
 
 Publication::~Publication() {
     if (!committed_) discard();
 }
 
-void Publication::decide() {
+void Publication::decide(io::FileKind kind) {
     if (commit_.empty()) return;
     old_ = fs_->stat(commit_);
     const std::string path = fs_->display(commit_);
@@ -56,14 +59,18 @@ void Publication::decide() {
         throw Error(ErrorCode::symlink_refused, "the destination is a symbolic link")
             .in(path)
             .hint("give the name of the file the link points at");
-    if (old_->kind != io::FileKind::regular)
+    if (old_->kind != kind)
         throw Error(ErrorCode::not_a_file, old_->kind == io::FileKind::directory
                                                ? "the destination is a directory"
+                                           : kind == io::FileKind::directory
+                                               ? "the destination is a file, and would become a directory"
                                                : "the destination is not a regular file")
             .in(path)
-            .hint("give the name of a file");
+            .hint(kind == io::FileKind::directory ? "give another name" : "give the name of a file");
     if (options_.overwrite == Overwrite::refuse) throw taken(path);
-    if (!fs_->traits().atomic_rename && !options_.allow_nonatomic)
+    const io::Fs::Traits traits = fs_->traits();
+    const bool atomic = kind == io::FileKind::directory ? traits.exchange : traits.atomic_rename;
+    if (!atomic && !options_.allow_nonatomic)
         throw Error(ErrorCode::not_atomic, "the file system cannot replace a file in one step")
             .in(path)
             .hint("choose a new name, or allow replacing in several steps");
@@ -72,9 +79,15 @@ void Publication::decide() {
 }
 
 std::size_t Publication::add(const std::string& name) {
+    const std::string final_name = stage_ ? stage_->staged(name) : name;
+    if (stage_ && name.ends_with('/')) return add_discarded(final_name);  // a folder, which is there now
     for (const Member& member : members_)
-        if (member.name == name)
+        if (member.name == final_name)
             throw Error(ErrorCode::internal, "a plan names a file twice").in(fs_->display(name));
+    if (stage_) {
+        members_.push_back({final_name, fs_->create_temporary(final_name), false, false, false});
+        return members_.size() - 1;
+    }
     if (name != commit_ && fs_->stat(name)) throw taken(fs_->display(name));
     fs_->remove_stale_temporaries(name);
     members_.push_back({name, fs_->create_temporary(name), false, false, false});
@@ -112,23 +125,43 @@ std::vector<std::string> Publication::commit(const std::vector<std::string>& rem
         if (options_.durable) member.file->sync();
         member.file->close();
     }
+    if (stage_) {
+        commit_folder();
+        return {};
+    }
     name_members();
     committed_ = true;
-    if (options_.durable) {
-        try {
-            sync_folders(true);
-        } catch (const Error& error) {
-            throw Error(error.code(),
-                        "the new file is in place, but may not survive a power loss: " + error.message())
-                .in(fs_->display(commit_))
-                .hint("save again once the file system works");
-        }
-    }
+    sync_parent();
     std::vector<std::string> left;
     place_late(left);
     for (std::string& name : remove_old(remove_after))
         left.push_back(std::move(name));
     return left;
+}
+
+void Publication::commit_folder() {
+    for (Member& member : members_) {
+        if (member.discarded) continue;
+        fs_->rename(member.file->name(), member.name, io::Replace::never);
+        member.renamed = true;
+    }
+    if (options_.durable) stage_->sync();
+    stage_->publish(old_.has_value(), options_.allow_nonatomic);
+    committed_ = true;
+    sync_parent();
+    stage_.reset();  // removes what lay there before
+}
+
+void Publication::sync_parent() {
+    if (!options_.durable) return;
+    try {
+        sync_folders(true);
+    } catch (const Error& error) {
+        throw Error(error.code(),
+                    "the new file is in place, but may not survive a power loss: " + error.message())
+            .in(fs_->display(commit_))
+            .hint("save again once the file system works");
+    }
 }
 
 void Publication::place_late(std::vector<std::string>& failed) {

@@ -3,7 +3,8 @@
 //
 // Files are written as locked temporaries beside their final names. commit() makes them durable, gives the
 // members of the set their names (never replacing anything), and renames the commit file last. Destroyed
-// without a commit, it removes all it made. One thread; the files it hands out may be written by any.
+// without a commit, it removes all it made. A commit name that ends in `/` is a folder: all files lie below
+// it, and it is put in place whole. One thread; the files it hands out may be written by any.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,7 @@
 
 #include "ballast/io.h"
 #include "ballast/options.h"
+#include "convert/folder_stage.h"
 
 namespace ballast {
 
@@ -27,9 +29,9 @@ public:
     Publication(const Publication&) = delete;
     Publication& operator=(const Publication&) = delete;
 
-    /// Starts a new file; its position. Left-overs of that name are removed first. Errors: exists for a name
-    /// other than the commit file's that is taken, invalid_argument for one that was added before, and what
-    /// creating throws.
+    /// Starts a new file (a name that ends in `/`: makes an empty folder, in a set that is one); its
+    /// position. Left-overs of that name are removed first. Errors: exists for a name other than the commit
+    /// file's that is taken, invalid_argument for one that was added before, and what creating throws.
     std::size_t add(const std::string& name);
     /// Starts a file that commit() puts in place last, replacing what has its name.
     std::size_t add_late(const std::string& name);
@@ -52,8 +54,10 @@ private:
         bool late = false;  ///< takes its name after the commit
     };
 
-    void decide();
+    void decide(io::FileKind kind);
     void keep_mode(const io::File& file);
+    void commit_folder();
+    void sync_parent();
     void name_members();
     void sync_folders(bool commit_too);
     void place_late(std::vector<std::string>& failed);
@@ -65,6 +69,7 @@ private:
     std::string commit_;
     std::optional<io::FileStat> old_;
     io::Replace replace_ = io::Replace::never;
+    std::unique_ptr<FolderStage> stage_;  ///< where the set is a folder
     std::vector<Member> members_;
     bool committed_ = false;
 };

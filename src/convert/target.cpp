@@ -14,7 +14,7 @@ const Format& target_format(std::string_view to, std::uint64_t max_shard_size, L
     const Registry& registry = Registry::builtin();
     const Format& format = registry.for_writing(to, destination.name);
     const FormatInfo& info = format.info();
-    if (info.kind == Location::Kind::prefix) destination.kind = info.kind;
+    if (info.kind != Location::Kind::file) destination.kind = info.kind;
     if (max_shard_size == 0) return format;
     if (info.set_format.empty())
         throw Error(ErrorCode::invalid_argument,

@@ -36,6 +36,7 @@ public:
     /// The key's path of a variable.
     std::string path_of(Node node) const;
 
+    const proto::ObjectGraph& graph() const noexcept { return graph_; }
     /// Hands graph and values over.
     void finish(bundle::Builder& bundle) &&;
 

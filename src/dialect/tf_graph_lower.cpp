@@ -51,8 +51,14 @@ const layout::OwnWeight* own_weight(const Layer& layer, const layout::Variant* c
 /// Puts the weights of a model into a graph.
 class LayerWriter {
 public:
-    LayerWriter(const Model& model, GraphBuilder& graph, Report& report)
-        : model_(model), graph_(graph), report_(report), names_(canonical_weight_names(model)) {
+    enum class Layers : std::uint8_t { with_weights, all };
+
+    LayerWriter(const Model& model, GraphBuilder& graph, Report& report, Layers which = Layers::with_weights)
+        : model_(model),
+          graph_(graph),
+          report_(report),
+          every_(which == Layers::all),
+          names_(canonical_weight_names(model)) {
         nodes_.of_weight.resize(model.layers.size());
         for (std::size_t id = 0; id < model.layers.size(); ++id)
             nodes_.of_weight[id].resize(model.layers[id].weights.size(), GraphBuilder::root);
@@ -84,8 +90,11 @@ public:
         return std::move(nodes_);
     }
 
+    /// By layer, after by_classes().
+    const std::vector<Node>& layer_nodes() const noexcept { return found_; }
+
 private:
-    static constexpr Node none = 0xffffffffU;
+    static constexpr Node none = Objects::none;
     /// A variable that is a sub-layer's as well.
     struct Shared {
         WeightRef weight;
@@ -148,12 +157,14 @@ private:
         const std::vector<LayerId> children = container_children(model_, id, Framework::tf_keras);
         std::size_t weighty = 0;
         for (std::size_t n = 0; n < children.size(); ++n) {
-            if (!holds_[children[n]]) continue;
-            const std::string edge = "layer_with_weights-" + std::to_string(weighty++);
+            const bool holds = holds_[children[n]];
+            if (!holds && !every_) continue;
+            const std::string number = "layer-" + std::to_string(n);
+            const std::string edge = holds ? "layer_with_weights-" + std::to_string(weighty++) : number;
             const Node known = found_[children[n]];
             const Node node = known == none ? graph_.child(found_[id], edge) : known;
             graph_.link(found_[id], edge, node);
-            graph_.link(found_[id], "layer-" + std::to_string(n), node);
+            graph_.link(found_[id], number, node);
             assign(children[n], node, joined(paths_[id], edge));
         }
         visit_weights(id);
@@ -248,6 +259,7 @@ private:
     const Model& model_;
     GraphBuilder& graph_;
     Report& report_;
+    bool every_;
     std::vector<std::vector<std::string>> names_;
     VariableNodes nodes_;
     std::vector<const layout::Variant*> variants_;
@@ -265,14 +277,15 @@ Error no_order() {
             "give the architecture: --config MODEL.json (written by model.to_json()), or a whole-model .h5");
 }
 
-void lower_layers(const Model& model, const SaveOptions& options, Report& report, bundle::Builder& bundle) {
+void lower_layers(const Model& model, const SaveOptions& options, bool whole, Report& report,
+                  bundle::Builder& bundle) {
     GraphBuilder graph;
     const bool own = model.producer.dialect == dialect;
     const bool as_stored = own && (model.producer.flavor != "keras3" || !has_classes(model));
     VariableNodes nodes;
     Model guessed;
     const Model* written = &model;
-    if (as_stored) {
+    if (as_stored && !whole) {
         if (model.producer.flavor == "keras3")
             report.note(
                 "these are Keras 3's objects: tf.train.Checkpoint of the Keras 3 model restores them, "
@@ -327,13 +340,32 @@ void lower_names(const Model& model, const SaveOptions& options, Report& report,
 
 void lower(const Model& model, const SaveOptions& options, Report& report, bundle::Builder& bundle) {
     if (model.has_layers())
-        lower_layers(model, options, report, bundle);
+        lower_layers(model, options, false, report, bundle);
     else
         lower_names(model, options, report, bundle);
     for (const Blob& asset : model.assets)
         report.add(ReportEntry::Kind::dropped, asset.name, {},
                    "text tensors and assets are not written into checkpoints", true);
     if (!model.config.is_null()) report.note("the model's config stays behind: a checkpoint holds none");
+}
+
+void lower_whole(const Model& model, const SaveOptions& options, Report& report, bundle::Builder& bundle) {
+    lower_layers(model, options, true, report, bundle);
+}
+
+Objects objects_of(const Model& model) {
+    GraphBuilder graph;
+    Report unused;
+    LayerWriter writer(model, graph, unused, LayerWriter::Layers::all);
+    const VariableNodes nodes = writer.by_classes();
+    Objects objects;
+    objects.graph = graph.graph();
+    objects.of_layer = writer.layer_nodes();
+    for (LayerId id = 0; id < nodes.of_weight.size(); ++id)
+        for (std::uint32_t i = 0; i < nodes.of_weight[id].size(); ++i)
+            if (nodes.of_weight[id][i] != GraphBuilder::root)
+                objects.weights.emplace(nodes.of_weight[id][i], WeightRef{id, i});
+    return objects;
 }
 
 }  // namespace ballast::tf_graph

@@ -19,7 +19,7 @@ void name_metrics(const GraphView& view, RestNames& names) {
         pending.pop_back();
         if (seen[node]) continue;
         seen[node] = true;
-        if (const bundle::Entry* value = view.value(node)) names[value->key] = {{}, Part::metric, false};
+        if (const bundle::Entry* value = view.value(node)) names[value->key] = {{}, Part::metric, false, {}};
         for (const proto::ObjectReference& edge : view.node(node).children)
             pending.push_back(edge.node);
     }
@@ -47,7 +47,7 @@ void name_export(const GraphView& view, RestNames& names) {
         const bundle::Entry* value = view.value(edge.node);
         const std::string& full = view.full_name(edge.node);
         if (value == nullptr || full.empty() || names.contains(value->key)) continue;
-        names[value->key] = {unique(full, taken), Part::loose, false};
+        names[value->key] = {unique(full, taken), Part::loose, false, {}};
         originals.emplace(full, value);
     }
     for (const proto::ObjectReference& edge : view.node(all).children) {
@@ -56,7 +56,7 @@ void name_export(const GraphView& view, RestNames& names) {
         const auto [begin, end] = originals.equal_range(view.full_name(edge.node));
         for (auto original = begin; original != end; ++original) {
             if (!equal_bytes(*original->second, *value)) continue;
-            names[value->key] = {{}, Part::loose, true};
+            names[value->key] = {{}, Part::loose, true, original->second->key};
             originals.erase(original);  // each has one copy
             break;
         }

@@ -16,7 +16,8 @@ namespace ballast::tf_graph {
 struct RestName {
     std::string name;  ///< empty: its stored name
     Part part = Part::loose;
-    bool copy = false;  ///< equal to another tensor of the file: left out
+    bool copy = false;               ///< equal to another tensor of the file: left out
+    std::string_view original = {};  ///< the key of that other one
 };
 
 /// By key. Keys of the view's bundle, which must outlive it.

@@ -161,6 +161,7 @@ public:
 
     void set_mode(std::string_view name, std::uint32_t mode) override {
         const std::lock_guard guard(mutex_);
+        if (folders_.contains(name)) return;  // every folder has the same
         Node& node = *find(name)->second;
         const std::lock_guard node_guard(node.mutex);
         node.mode = mode & 0777U;
@@ -169,8 +170,9 @@ public:
     void rename(std::string_view from, std::string_view to, Replace replace) override {
         check_name(to, "memory:");
         const std::lock_guard guard(mutex_);
-        const auto source = find(from);
         require_folder(split_name(to).folder);
+        if (folders_.contains(from)) return rename_folder(std::string(from), std::string(to), replace);
+        const auto source = find(from);
         const auto target = files_.find(to);
         if (replace == Replace::exchange) {
             if (target == files_.end()) throw missing(to);
@@ -229,6 +231,36 @@ private:
     }
     void require_folder(std::string_view folder) const {
         if (!folder.empty() && !folders_.contains(folder)) throw missing(folder);
+    }
+
+    void rename_folder(const std::string& from, const std::string& to, Replace replace) {
+        const std::string aside = "\x01";  // a name nobody has: every other one is checked
+        if (replace == Replace::exchange) {
+            if (!folders_.contains(to)) throw missing(to);
+            move_folder(to, aside);
+        } else if (folders_.contains(to) || files_.contains(to)) {
+            throw Error(ErrorCode::exists, "cannot rename: the name is taken").in(display(to));
+        }
+        move_folder(from, to);
+        if (replace == Replace::exchange) move_folder(aside, from);
+    }
+
+    void move_folder(const std::string& from, const std::string& to) {
+        const std::string below = from + "/";
+        std::vector<std::pair<std::string, std::shared_ptr<Node>>> files;
+        std::vector<std::string> folders;
+        for (const auto& [name, node] : files_)
+            if (name.starts_with(below)) files.emplace_back(name, node);
+        for (const std::string& name : folders_)
+            if (name == from || name.starts_with(below)) folders.push_back(name);
+        for (const auto& [name, node] : files) {
+            files_.erase(name);
+            files_.emplace(to + name.substr(from.size()), node);
+        }
+        for (const std::string& name : folders) {
+            folders_.erase(name);
+            folders_.insert(to + name.substr(from.size()));
+        }
     }
 
     mutable std::mutex mutex_;

@@ -4,8 +4,7 @@
 import numpy as np
 import pytest
 import tool
-from architectures import REGISTRY
-from cases import CROSSING, by_position, each
+from cases import CROSSING, SHARP, by_position, each
 from compare import assert_predictions, assert_weights
 from frameworks import keras, tf, tf_keras
 from model_walk import canonical
@@ -14,10 +13,6 @@ from workshop import load
 
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-# One of each way in which objects hold objects: what the layers compute makes no difference to a checkpoint.
-SHARP = [REGISTRY[name] for name in (
-    "nested_functional", "bidirectional", "time_distributed", "cells", "multi_head_attention", "shared_model",
-    "adapted_normalization", "conv_lstm", "odd_names", "spectral_normalization", "functional_subclass", "bfloat16")]
 SHARP_CROSSING = [a for a in SHARP if a in CROSSING]
 
 

@@ -23,7 +23,8 @@ std::shared_ptr<Archive> open_source(const std::string& path, const std::string&
 
 Location destination_of(const std::filesystem::path& path) {
     try {
-        return Location::for_writing(path);
+        const auto kind = path.has_filename() ? Location::Kind::file : Location::Kind::directory;
+        return Location::for_writing(path, kind);
     } catch (Error& error) {
         if (error.code() != ErrorCode::not_found) throw;
         throw Error(ErrorCode::write_failed, error.message())

@@ -33,7 +33,7 @@ bool is_folder(const std::string& path) {
 }
 
 /// Pairs of source and destination. Errors are usage errors.
-std::vector<std::pair<std::string, fs::path>> jobs_of(const Options& options) {
+std::vector<std::pair<std::string, fs::path>> jobs_of(Options& options) {
     if (options.paths.size() < 2) {
         throw Error(ErrorCode::invalid_argument, "convert needs a source and a destination")
             .hint("ballast convert SRC DST");
@@ -56,7 +56,14 @@ std::vector<std::pair<std::string, fs::path>> jobs_of(const Options& options) {
             .in(destination)
             .hint("add --to with one of the ids `ballast formats` lists");
     }
+    if (options.convert.to == "tf") options.convert.to = "saved_model";  // in a folder, a model
     const FormatInfo& format = Registry::builtin().find(options.convert.to).info();
+    if (format.kind == Location::Kind::directory) {
+        if (sources.size() == 1) return {{sources.front(), fs::path(destination)}};
+        throw Error(ErrorCode::invalid_argument,
+                    "several sources cannot become one " + std::string(format.id))
+            .in(destination);
+    }
     std::vector<std::pair<std::string, fs::path>> jobs;
     std::map<fs::path, std::string> taken;
     for (const std::string& source : sources) {

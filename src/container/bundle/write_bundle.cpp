@@ -19,7 +19,8 @@ public:
         std::string key;
         proto::BundleEntry entry;
         std::size_t file = 0, piece = 0;
-        bool checked = false;  ///< the checksum is the engine's to find
+        bool checked = false;   ///< the checksum is the engine's to find
+        bool verified = false;  ///< it is known, and the engine's must be the same
     };
 
     IndexHook(std::string name, std::uint64_t shards, std::vector<Item> items)
@@ -29,9 +30,14 @@ public:
         table::Writer index;
         index.add("", proto::write_header({static_cast<std::int64_t>(shards_), 0, 0}));
         for (Item& item : items_) {
-            if (item.checked)
-                item.entry.crc =
-                    table::mask(item.entry.size == 0 ? 0 : results.at(item.file).at(item.piece).checksum);
+            const std::uint32_t found =
+                table::mask(item.entry.size == 0 ? 0 : results.at(item.file).at(item.piece).checksum);
+            if (item.verified && found != item.entry.crc)
+                throw Error(ErrorCode::checksum_mismatch,
+                            "the tensor that is copied does not fit its checksum")
+                    .tensor(item.key)
+                    .hint("the source is damaged: get it again");
+            if (item.checked) item.entry.crc = found;
             index.add(item.key, proto::write_entry(item.entry));
         }
         Finish finish;
@@ -86,6 +92,18 @@ void Builder::add_text(std::string key, const std::string& text) {
     items_.push_back(std::move(item));
 }
 
+void Builder::add_stored(const Entry& entry, const Extent& stored) {
+    Item item;
+    item.key = entry.key;
+    item.entry.dtype = entry.type->number;
+    for (const std::uint64_t dim : entry.shape)
+        item.entry.dims.push_back(static_cast<std::int64_t>(dim));
+    item.entry.size = static_cast<std::int64_t>(stored.length);
+    item.entry.crc = table::mask(entry.crc);
+    item.stored = stored;
+    items_.push_back(std::move(item));
+}
+
 /// In the order of the keys; a tensor is never split.
 void Builder::place(std::uint64_t largest) {
     std::uint64_t used = 0;
@@ -129,9 +147,13 @@ WritePlan Builder::plan(const Target& target) {
         PlannedFile& file = plan.files[shard];
         const auto offset = static_cast<std::uint64_t>(item.entry.offset);
         file.size = offset + static_cast<std::uint64_t>(item.entry.size);
-        const bool text = item.value.empty();
-        indexed.push_back({std::move(item.key), std::move(item.entry), shard, file.pieces.size(), !text});
-        if (text)
+        const bool known = item.value.empty();
+        const bool verified = item.stored && find_type(item.entry.dtype)->bytes != 0;
+        indexed.push_back(
+            {std::move(item.key), std::move(item.entry), shard, file.pieces.size(), !known, verified});
+        if (item.stored)
+            file.pieces.push_back({offset, CopiedBytes{std::move(*item.stored)}});
+        else if (known)
             file.pieces.push_back({offset, FixedBytes{std::move(item.bytes)}});
         else
             file.pieces.push_back({offset, TensorBytes{std::move(item.value)}});

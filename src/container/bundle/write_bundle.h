@@ -6,13 +6,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ballast/plan.h"
-#include "container/bundle/types.h"
+#include "container/bundle/bundle.h"
 #include "container/proto/bundle_messages.h"
 
 namespace ballast::bundle {
@@ -23,6 +24,9 @@ public:
     void add(std::string key, TensorExpr value);
     /// A text tensor of one string, shape ().
     void add_text(std::string key, const std::string& text);
+
+    /// A tensor of another little-endian bundle, byte for byte, with its checksum.
+    void add_stored(const Entry& entry, const Extent& stored);
 
     struct Target {
         std::string_view prefix;
@@ -38,6 +42,7 @@ private:
         std::string key;
         TensorExpr value;              ///< empty for text
         std::vector<std::byte> bytes;  ///< of text
+        std::optional<Extent> stored;  ///< what is copied
         proto::BundleEntry entry;
     };
     void place(std::uint64_t largest);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "ballast/limits.h"
+#include "container/proto/object_graph.h"
 
 namespace ballast::proto {
 
@@ -50,5 +51,23 @@ struct SavedModel {
 SavedModel read_saved_model(std::string_view message, const Limits& limits);
 /// keras_metadata.pb. Errors as above.
 std::vector<UserObject> read_keras_metadata(std::string_view message, const Limits& limits);
+
+/// A node of the object graph as it is written: a variable when it has a type, else an object.
+struct SavedObject {
+    std::vector<ObjectReference> children;
+    std::string identifier;   ///< of an object; empty = one that only has children
+    std::uint64_t dtype = 0;  ///< of a variable
+    std::vector<std::int64_t> dims;
+    bool trainable = false;
+    std::string name;  ///< the variable's own
+};
+/// One meta graph of objects, for serving, without functions and signatures.
+std::string write_saved_model(const std::vector<SavedObject>& objects);
+
+struct KerasObject {
+    UserObject user;
+    std::string path;  ///< "root.layer-1"
+};
+std::string write_keras_metadata(const std::vector<KerasObject>& objects);
 
 }  // namespace ballast::proto
