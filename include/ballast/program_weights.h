@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -38,11 +39,13 @@ private:
 };
 
 struct SaveWeightsOptions {
-    std::string format;              ///< an id or alias; empty = by the name's suffix
-    std::string flavor;              ///< "keras3", "tf_keras"; empty = the format's usual one
-    OverwriteRule overwrite{};       ///< false, true, or a callback
-    Bytes max_shard_size{};          ///< most bytes of a file of a set, such as 2_GB; 0 = one file
-    Compression compression{};       ///< of HDF5, or none
+    std::string format;         ///< an id or alias; empty = by the name's suffix
+    std::string flavor;         ///< "keras3", "tf_keras"; empty = the format's usual one
+    OverwriteRule overwrite{};  ///< false, true, or a callback
+    Bytes max_shard_size{};     ///< most bytes of a file of a set, such as 2_GB; 0 = one file
+    Compression compression{};  ///< of HDF5, or none
+    /// The architecture as JSON text (model.to_json()), for formats that ask for it: TensorFlow checkpoints.
+    std::string config{};
     Names names = Names::canonical;  ///< of tensors in formats without layers
     bool include_optimizer = true;
     bool durable = true;   ///< survives power loss once the call is back
@@ -74,7 +77,7 @@ struct SkippedLayer {
 };
 
 struct LoadWeightsOptions {
-    std::string format;  ///< an id or alias; empty = by the content
+    std::string format{};  ///< an id or alias; empty = by the content
     MatchWeights match = MatchWeights::automatic;
     /// A layer whose shapes differ, or that the file has no values for, keeps what it has, whole.
     bool skip_mismatch = false;
@@ -98,10 +101,26 @@ struct LoadReport {
     Report report;  ///< tensor by tensor
 };
 
+/// What load_model() found besides the weights.
+struct LoadedModel {
+    LoadReport weights;
+    std::string config;           ///< the architecture as JSON text, as its framework wrote it
+    std::string training_config;  ///< likewise; empty when there is none
+};
+
 BALLAST_API Report save_weights(const ProgramModel& model, const Location& target,
                                 const SaveWeightsOptions& options = {});
 BALLAST_API LoadReport load_weights(const ProgramModel& model, const Location& source,
                                     const LoadWeightsOptions& options = {});
+
+/// The same with the architecture: `config` is a JSON text as model.to_json() gives it, and the program's
+/// weights take their places in it. Errors: also those of a text that is no config, and ambiguous_mapping or
+/// shape_mismatch where the program's layers are not the config's.
+BALLAST_API Report save_model(const ProgramModel& model, std::string_view config, const Location& target,
+                              const SaveWeightsOptions& options = {});
+/// Errors: also needs_config when the file holds no architecture.
+BALLAST_API LoadedModel load_model(const ProgramModel& model, const Location& source,
+                                   const LoadWeightsOptions& options = {});
 
 namespace detail {
 

@@ -56,4 +56,20 @@ Result<LoadReport> try_load_weights(Net& net, const std::filesystem::path& sourc
     return detail::try_load_weights([&net] { return detail::program_model(net); }, source, options);
 }
 
+/// Saves the weights together with an architecture, into a .keras or a whole .h5: `config` is the JSON text
+/// of model.to_json() of the model in Keras that has these layers. Errors: as of save_weights(), and those of
+/// a config that does not fit.
+template <class Net>
+Report save_model(const Net& net, std::string_view config, const std::filesystem::path& target,
+                  const SaveWeightsOptions& options = {}) {
+    return save_model(detail::program_model(net), config, Location::for_writing(target), options);
+}
+/// Loads the weights of a whole model and hands its architecture back. Errors: as of load_weights(), and
+/// needs_config when the file holds no architecture; then nothing has changed.
+template <class Net>
+LoadedModel load_model(Net& net, const std::filesystem::path& source,
+                       const LoadWeightsOptions& options = {}) {
+    return load_model(detail::program_model(net), Location::for_reading(source), options);
+}
+
 }  // namespace ballast

@@ -135,10 +135,11 @@ public:
     Load(const ProgramModel& program, const LoadWeightsOptions& options)
         : options_(options), before_(program.model(places_)) {}
 
-    LoadReport run(const Location& source) {
-        const auto archive = open_source(source, options_);
+    LoadReport run(const Location& source) { return run(open_source(source, options_)); }
+
+    LoadReport run(const std::shared_ptr<Archive>& archive) {
         Report& report = result_.report;
-        report.source = source.display();
+        report.source = archive->location().display();
         report.source_format = archive->format().id;
         for (const std::string& warning : archive->warnings())
             report.warn(warning);
@@ -224,6 +225,21 @@ private:
 LoadReport load_weights(const ProgramModel& program, const Location& source,
                         const LoadWeightsOptions& options) {
     return Load(program, options).run(source);
+}
+
+LoadedModel load_model(const ProgramModel& program, const Location& source,
+                       const LoadWeightsOptions& options) {
+    const auto archive = open_source(source, options);
+    const Model& model = archive->model();
+    if (model.config.is_null())
+        throw Error(ErrorCode::needs_config, "the file holds no architecture")
+            .in(source.display())
+            .hint("load_weights() takes files of weights alone");
+    LoadedModel result;
+    result.config = json::write(model.config);
+    if (!model.training_config.is_null()) result.training_config = json::write(model.training_config);
+    result.weights = Load(program, options).run(archive);
+    return result;
 }
 
 namespace detail {

@@ -6,8 +6,11 @@
 #include "ballast/convert.h"
 #include "ballast/error.h"
 #include "ballast/program_weights.h"
+#include "container/json/json.h"
+#include "convert/modernise.h"
 #include "convert/target.h"
 #include "core/result.h"
+#include "program/architecture.h"
 #include "program/legacy_view.h"
 
 namespace ballast {
@@ -58,6 +61,15 @@ WriteOptions write_options(const SaveWeightsOptions& options) {
     return write;
 }
 
+/// The program's graph, all of it built.
+Model built_model(const ProgramModel& program) {
+    std::vector<ProgramModel::Place> places;
+    Model model = program.model(places);
+    check_built(places, model);
+    check_elements(places);
+    return model;
+}
+
 }  // namespace
 
 Report save_weights(const ProgramModel& program, const Location& target, const SaveWeightsOptions& options) {
@@ -66,11 +78,32 @@ Report save_weights(const ProgramModel& program, const Location& target, const S
     const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
     const SaveOptions save_as = save_options(options);
     check_compression(format.info(), save_as, report);
-    std::vector<ProgramModel::Place> places;
-    Model model = program.model(places);
-    check_built(places, model);
-    check_elements(places);
-    if (format.info().id == "legacy_h5") model = legacy_view(model, options.flavor == "keras3");
+    Model model = built_model(program);
+    if (!options.config.empty()) {
+        model = with_architecture(std::move(model), json::parse(options.config, {}, "the config"), report);
+    } else if (format.info().id == "legacy_h5") {
+        model = legacy_view(model, options.flavor == "keras3");
+    }
+    save(model, format, destination, save_as, write_options(options), report);
+    return report;
+}
+
+Report save_model(const ProgramModel& program, std::string_view config, const Location& target,
+                  const SaveWeightsOptions& options) {
+    Report report;
+    Location destination = target;
+    const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
+    if (!format.info().can.config)
+        throw Error(ErrorCode::invalid_argument,
+                    "the format " + std::string(format.info().id) + " holds no architecture")
+            .in(destination.display())
+            .hint("save to a .keras or .h5, or use save_weights()");
+    SaveOptions save_as = save_options(options);
+    save_as.weights_only = false;
+    check_compression(format.info(), save_as, report);
+    Model model = with_architecture(built_model(program), json::parse(config, {}, "the config"), report);
+    if (format.info().can.assets && options.flavor != "tf_keras")
+        model = modernised(std::move(model), report);
     save(model, format, destination, save_as, write_options(options), report);
     return report;
 }

@@ -56,6 +56,15 @@ def test_keras_loads_what_the_program_saved(flavor, suffix, tmp_path):
     np.testing.assert_allclose(np.ravel(model.predict(inputs(), verbose=0)), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("flavor,suffix", [("keras3", ".keras"), ("tf_keras", ".h5")])
+def test_whole_models_with_an_architecture_from_keras(flavor, suffix, tmp_path):
+    framework = FLAVORS[flavor]
+    (tmp_path / "net.json").write_text(network(framework).to_json())
+    expected = program("model", tmp_path / f"net{suffix}", tmp_path / "net.json")
+    model = framework.models.load_model(str(tmp_path / f"net{suffix}"))
+    np.testing.assert_allclose(np.ravel(model.predict(inputs(), verbose=0)), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("flavor", FLAVORS)
 def test_the_program_loads_what_keras_saved(flavor, tmp_path):
     model = network(FLAVORS[flavor])

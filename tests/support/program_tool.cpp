@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program with a network in plain structs, for the interop tests.
 //
+//   program_tool model FILE CONFIG   the same, and saves the architecture in the JSON file CONFIG, too
 //   program_tool save FILE FLAVOUR   makes weights, saves them, prints what the network says of its input
 //   program_tool run FILE            loads FILE and prints what the network says of its input
 #include <cmath>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -108,7 +112,15 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     try {
         network::Net net;
-        if (std::string_view(argv[1]) == "save") {
+        if (std::string_view(argv[1]) == "model" && argc > 3) {
+            net = network::make();
+            std::ifstream file(argv[3]);
+            const std::string config{std::istreambuf_iterator<char>(file), {}};
+            ballast::save_model(net, config, argv[2]);
+            network::Net back;
+            if (ballast::load_model(back, argv[2]).config.empty()) return 1;
+            net = back;
+        } else if (std::string_view(argv[1]) == "save") {
             net = network::make();
             const bool shards = std::string_view(argv[2]).ends_with(".weights.json");
             ballast::save_weights(net, argv[2],
