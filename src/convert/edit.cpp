@@ -111,6 +111,12 @@ EditResult edit(const Location& source, const Location& destination, std::span<c
     // What is a folder keeps its other files.
     const bool folder = format.info().kind == Location::Kind::directory;
     if (folder) save.flavor.clear();
+    if (folder && result.renamed + result.removed != 0)
+        throw Error(ErrorCode::unsupported,
+                    "the graph of the " + std::string(format.info().id) +
+                        " names every tensor, and stays: values can be set, nothing renamed or deleted")
+            .in(source.display())
+            .hint("convert it to another format first");
     const WritePlan plan =
         plan_of(model, format, destination, save, folder ? archive : nullptr, result.report);
     note_storage(archive->index(), plan, result.report);

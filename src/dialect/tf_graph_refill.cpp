@@ -42,6 +42,8 @@ public:
         place_weights();
         place_optimizer();
         place_loose();
+        if (left_ != 0)
+            report_.note(std::to_string(left_) + " variables of the SavedModel keep the values they have");
         for (const bundle::Entry& entry : origin_.entries()) {
             const auto found = values_.find(entry.key);
             if (found != values_.end())
@@ -96,7 +98,10 @@ private:
             const NodeId node = walk(0, layer.stored_key);
             for (std::size_t i = 0; i < layer.weights.size(); ++i) {
                 const Weight& weight = layer.weights[i];
-                if (weight.value.empty()) continue;
+                if (weight.value.empty()) {
+                    ++left_;
+                    continue;
+                }
                 const NodeId variable = node == no_node ? no_node : walk(node, weight.stored_key);
                 node_of_.emplace(names[id][i], variable);
                 place(at(variable), weight.value, names[id][i]);
@@ -177,6 +182,7 @@ private:
     Report& report_;
     std::map<std::string, TensorExpr, std::less<>> values_;  ///< by key
     std::map<std::string, NodeId, std::less<>> node_of_;     ///< by canonical name
+    std::size_t left_ = 0;                                   ///< weights without a new value
 };
 
 }  // namespace

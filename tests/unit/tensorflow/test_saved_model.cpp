@@ -8,7 +8,7 @@
 #include <map>
 
 #include "ballast/convert.h"
-#include "ballast/npy.h"
+#include "ballast/edit.h"
 #include "container/json/json.h"
 #include "container/proto/saved_model.h"
 #include "support/expect_error.h"
@@ -113,6 +113,37 @@ TEST_CASE("what only TensorFlow can make is unsupported") {
     traced.save.include_optimizer = false;
     CHECK(code_of([&] { convert(golden, scratch / "out", traced); }) == ErrorCode::unsupported);
     CHECK(scratch.names() == std::vector<std::string>{"w.safetensors"});
+}
+
+TEST_CASE("values of a SavedModel can be set, its tensors neither renamed nor deleted") {
+    const test::Scratch scratch;
+    convert(golden, scratch / "out", to_saved_model());
+    const auto before = names_of(scratch / "out");
+    EditOptions options;
+    options.write.overwrite = Overwrite::allow;
+    options.write.durable = false;
+    const auto apply = [&](const Edit& edit) {
+        ballast::edit(scratch / "out", scratch / "out", std::span(&edit, 1), options);
+    };
+    CHECK(code_of([&] { apply(Edit::remove("head/*")); }) == ErrorCode::unsupported);
+    CHECK(code_of([&] { apply(Edit::rename("head/bias", "offset")); }) == ErrorCode::unsupported);
+    CHECK(names_of(scratch / "out") == before);
+    const auto archive = open(golden);
+    const std::size_t kernel = archive->index().find("head/kernel");
+    CHECK(code_of([&] { apply(Edit::set("head/bias", TensorExpr(archive->index().ref(kernel)))); }) ==
+          ErrorCode::shape_mismatch);
+    apply(Edit::set("head/kernel", TensorExpr::square(TensorExpr(archive->index().ref(kernel)))));
+    const auto old = archive->get<float>("head/kernel");
+    const auto edited = open(scratch / "out")->get<float>("head/kernel");
+    REQUIRE(old.size() == edited.size());
+    bool changed = false;
+    for (std::size_t i = 0; i < old.size(); ++i) {
+        CHECK(edited[i] == old[i] * old[i]);
+        changed = changed || edited[i] != old[i];
+    }
+    CHECK(changed);
+    CHECK(names_of(scratch / "out") == before);
+    CHECK(others(scratch / "out") == others(golden));
 }
 
 TEST_CASE("values of other shapes and types are refused") {
