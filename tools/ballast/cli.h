@@ -47,6 +47,8 @@ Command add_diff(CLI::App& app);
 Command add_convert(CLI::App& app);
 Command add_edit(CLI::App& app);
 Command add_latest(CLI::App& app);
+Command add_pack(CLI::App& app);
+Command add_unpack(CLI::App& app);
 Command add_migrate(CLI::App& app);
 Command add_scan(CLI::App& app);
 Command add_formats(CLI::App& app);

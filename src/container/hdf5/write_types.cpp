@@ -28,7 +28,7 @@ struct TypeRow {
     FloatFields fields = {};
 };
 
-constexpr FloatFields half = {5, 10, 15}, single = {8, 23, 127}, double_ = {11, 52, 1023};
+constexpr FloatFields half = {5, 10, 15}, single = {8, 23, 127}, double_width = {11, 52, 1023};
 
 constexpr std::array type_rows = {
     TypeRow{DType::boolean, Kind::boolean, 1},
@@ -43,9 +43,9 @@ constexpr std::array type_rows = {
     TypeRow{DType::float16, Kind::floating, 2, true, half},
     TypeRow{DType::bfloat16, Kind::opaque, 2},
     TypeRow{DType::float32, Kind::floating, 4, true, single},
-    TypeRow{DType::float64, Kind::floating, 8, true, double_},
+    TypeRow{DType::float64, Kind::floating, 8, true, double_width},
     TypeRow{DType::complex64, Kind::complex, 4, true, single},
-    TypeRow{DType::complex128, Kind::complex, 8, true, double_},
+    TypeRow{DType::complex128, Kind::complex, 8, true, double_width},
     TypeRow{DType::opaque8, Kind::opaque, 1},
 };
 

@@ -30,6 +30,9 @@
 namespace ballast::json {
 namespace {
 
+// RapidJSON names what it calls.
+// NOLINTBEGIN(readability-identifier-naming)
+
 /// RapidJSON's own allocator ignores a failed malloc; this one throws bad_alloc.
 class ThrowingAllocator {
 public:
@@ -89,6 +92,7 @@ public:
     bool Int64(std::int64_t) { return false; }
     bool Uint64(std::uint64_t) { return false; }
     bool Double(double) { return false; }
+    // NOLINTEND(readability-identifier-naming)
 
 private:
     /// A container whose end has not been seen; its entries are members_ or items_ from `first` on.
