@@ -13,6 +13,7 @@
 #include "container/json/json.h"
 #include "container/proto/saved_model.h"
 #include "container/zip/zip.h"
+#include "model/migrate/migrate.h"
 
 namespace ballast {
 namespace {
@@ -37,6 +38,8 @@ constexpr std::array rule_list = {
     HazardRule{rule::file_operation,
                "a TensorFlow operation that reads or writes files, or talks to a network"},
     HazardRule{rule::python_operation, "a TensorFlow operation that calls Python"},
+    HazardRule{rule::hidden_archive,
+               "an archive behind other bytes, which some readers open and others do not see"},
     HazardRule{rule::custom_object, "a class or function of the program that made the model"},
     HazardRule{rule::custom_operation, "an operation that TensorFlow itself does not have"},
 };
@@ -55,12 +58,13 @@ public:
                 archive(source, name, depth);
             } else if (hdf5::File::recognise(*source)) {
                 hdf5_file(source, name);
-            } else if (name.ends_with(graph_file)) {
+            } else if (known_as(name).ends_with(graph_file)) {
                 graph(*source, name);
-            } else if (name.ends_with(keras_file)) {
+            } else if (known_as(name).ends_with(keras_file)) {
                 keras_metadata(*source, name);
             } else {
                 other(*source, name, std::span(head).first(length));
+                hidden_archive(source, name, depth);
             }
         });
     }
@@ -97,6 +101,9 @@ private:
             report_.problems.push_back(std::move(error));
         }
     }
+
+    /// A part by its name, the file itself by its own.
+    std::string_view known_as(std::string_view name) const { return name.empty() ? report_.path : name; }
 
     void add(Level level, std::string_view rule, std::string where, std::string text) {
         report_.hazards.push_back({level, rule, std::move(where), std::move(text)});
@@ -165,13 +172,35 @@ private:
             const Tree tree = json::parse(text, limits_, report_.path);
             ++report_.parts;
             judge_config(tree, where, report_.hazards);
+            custom_classes(tree, where);
         });
+    }
+
+    /// A Keras 2 config says of a class its name alone: those that are not Keras' own are known by migrating
+    /// it.
+    void custom_classes(const Tree& tree, const std::string& where) {
+        if (!tree["config"].is_object() && !tree["config"].is_array()) return;
+        if (!tree["module"].is_null()) return;
+        std::vector<std::string> classes;
+        try {
+            classes = migrate::migrate_to_keras3(tree, {.limits = limits_}).custom_objects;
+        } catch (const Error&) {
+            return;  // no config of a model
+        }
+        for (const std::string& name : classes) {
+            // A package in the name has told it already.
+            const bool said =
+                std::any_of(report_.hazards.begin(), report_.hazards.end(), [&](const Hazard& hazard) {
+                    return hazard.rule == rule::custom_object && hazard.text.ends_with(name);
+                });
+            if (!said) add(Level::trust, rule::custom_object, where, "needs the program's own " + name);
+        }
     }
 
     void graph(const io::Source& source, const std::string& name) {
         const std::string text = text_of(source, limits_.metadata_bytes);
         ++report_.parts;
-        judge_graph(text, name, limits_, report_.hazards);
+        judge_graph(GraphFile::saved_model, text, name, limits_, report_.hazards);
         // Before TensorFlow 2.5 the configs lie here.
         for (const proto::UserObject& user : proto::read_saved_model(text, limits_).users)
             if (user.metadata.starts_with('{'))
@@ -185,12 +214,56 @@ private:
                 config(user.metadata, name + ": object " + std::to_string(user.node));
     }
 
-    /// JSON, numpy arrays of Python objects, and pickles.
+    /// A zip archive is known by its end: Python opens one behind any other bytes.
+    void hidden_archive(const SourcePtr& source, const std::string& name, unsigned depth) {
+        constexpr std::uint64_t record = 22, comment = 65535;
+        const std::uint64_t length = std::min(source->size(), record + comment);
+        if (length < record) return;
+        std::string tail(static_cast<std::size_t>(length), '\0');
+        source->read_at(source->size() - length, std::as_writable_bytes(std::span(tail)));
+        const std::size_t end = tail.rfind("PK\5\6");
+        if (end == tail.npos || end + record > tail.size()) return;
+        const auto number = [&](std::size_t at) {
+            std::uint64_t value = 0;
+            for (std::size_t i = 4; i-- > 0;)
+                value = value << 8 | static_cast<unsigned char>(tail[end + at + i]);
+            return value;
+        };
+        const std::uint64_t at = source->size() - length + end, whole = number(12) + number(16);
+        if (whole > at) return;
+        add(Level::danger, rule::hidden_archive, name,
+            "is a zip archive behind other bytes, which Python opens");
+        if (whole < at)
+            archive(io::window(source, at - whole, source->size() - (at - whole), source->path()), name,
+                    depth + 1);
+    }
+
+    /// A file that is one graph; what is none is no problem, for many files end in .pb.
+    void frozen_graph(const io::Source& source, const std::string& name) {
+        const std::string text = text_of(source, limits_.metadata_bytes);
+        std::vector<Hazard> found;
+        judge_graph(GraphFile::frozen, text, name, limits_, found);
+        ++report_.parts;
+        report_.hazards.insert(report_.hazards.end(), found.begin(), found.end());
+    }
+
+    /// YAML can name Python objects that loading makes.
+    void yaml(const io::Source& source, const std::string& name) {
+        ++report_.parts;
+        if (text_of(source, limits_.json_bytes).find("!!python/") != std::string::npos)
+            add(Level::danger, rule::pickle, name, "YAML with Python objects, which loading makes");
+    }
+
+    /// JSON, YAML, graphs, numpy arrays of Python objects, and pickles.
     void other(const io::Source& source, const std::string& name, std::span<const std::byte> head) {
         const std::string_view start(reinterpret_cast<const char*>(head.data()), head.size());
-        if (name.ends_with(".json") || start.starts_with('{'))
+        const std::string_view file = known_as(name);
+        if (file.ends_with(".json") || start.starts_with('{'))
             return config(text_of(source, limits_.json_bytes), name.empty() ? "config" : name);
         if (start.starts_with("\x93NUMPY")) return numpy_array(source, name);
+        if (file.ends_with(".yaml") || file.ends_with(".yml")) return yaml(source, name);
+        if (file.ends_with(".pbtxt")) throw Error(ErrorCode::unsupported, "graphs in text form are not read");
+        if (file.ends_with(".pb") && !file.ends_with("fingerprint.pb")) return frozen_graph(source, name);
         const bool pickled = start.size() > 1 && start[0] == '\x80' && start[1] >= 2 && start[1] <= 5;
         if (pickled && source.size() > 2) {
             std::byte last{};

@@ -141,14 +141,21 @@ private:
         }
     }
 
+    static bool computes(std::string_view function) {
+        for (const std::string_view version : {"compat.v1.", "compat.v2."})
+            if (function.starts_with(version)) function.remove_prefix(version.size());
+        if (function.find('.') == function.npos)
+            return !contains(hazard_names::reaching_operations, function);
+        const auto& known = hazard_names::computing_operations;
+        return std::any_of(known.begin(), known.end(),
+                           [&](std::string_view start) { return function.starts_with(start); });
+    }
+
     void operation(const Tree& tree, const std::string& path) {
         const std::string_view function = tree["config"]["function"].as_string();
-        for (const std::string_view start : hazard_names::reaching_functions)
-            if (function.starts_with(start)) {
-                add(Level::danger, rule::gadget, path, tree,
-                    "calls TensorFlow's " + std::string(function) + ", which does more than compute");
-                return;
-            }
+        if (function.empty() || computes(function)) return;
+        add(Level::danger, rule::gadget, path, tree,
+            "calls TensorFlow's " + std::string(function) + ", which does more than compute");
     }
 
     /// What Keras 3 imports by "module", and what any Keras looks for among the program's own objects.
@@ -193,11 +200,22 @@ private:
             add(Level::danger, rule::module, path, tree, "asks Python to import " + full);
         } else if (!is_keras(package)) {
             add(Level::trust, rule::custom_object, path, tree, "needs " + full);
-        } else if (const std::string_view part = purpose(module);
-                   !part.empty() && !contains(computing, part)) {
+        } else if (!belongs_to_a_model(module, package, tree["class_name"].as_string(), called)) {
             add(Level::danger, rule::gadget, path, tree,
                 "asks for " + full + ", which is no part of a model");
         }
+    }
+
+    /// Whether Keras' own configs name such an object.
+    static bool belongs_to_a_model(std::string_view module, std::string_view package, std::string_view name,
+                                   std::string_view called) {
+        using namespace hazard_names;
+        if (package == "tensorflow" && module.find("keras") == module.npos) return false;
+        const std::string_view part = purpose(module);
+        if (name == "function")
+            return part.empty() ? contains(known_functions, called) : contains(computing_functions, part);
+        const bool is_class = !name.empty() && name.front() >= 'A' && name.front() <= 'Z';
+        return is_class && (part.empty() || contains(computing, part));
     }
 
     void registered(const Tree& tree, std::string_view name, const std::string& path) {
@@ -221,6 +239,9 @@ private:
             if ((key == "vocabulary" || key == "idf_weights") && !value.as_string().empty())
                 add(Level::danger, rule::file_reference, at, tree,
                     "has loading read the file or address " + std::string(value.as_string()));
+            if (key == "handle" && !value.as_string().empty())
+                add(Level::danger, rule::other_model, at, tree,
+                    "loads and runs the model at " + std::string(value.as_string()));
             if (key == "origin" && value.as_string().find("://") != std::string_view::npos)
                 add(Level::danger, rule::file_reference, at, tree,
                     "has loading fetch " + std::string(value.as_string()));

@@ -17,7 +17,7 @@ inline constexpr std::string_view lambda = "lambda", gadget = "gadget", module =
                                   path_name = "path_name", unsafe_switch = "unsafe_switch",
                                   external_link = "external_link", file_operation = "file_operation",
                                   python_operation = "python_operation", custom_object = "custom_object",
-                                  custom_operation = "custom_operation";
+                                  custom_operation = "custom_operation", hidden_archive = "hidden_archive";
 }  // namespace rule
 
 /// Appends what is found. `where` names the document.

@@ -31,9 +31,15 @@ constexpr std::array rows = {
     OpRule{"TFRecord", Level::danger, rule::file_operation, "reads files"},
     OpRule{"TextLine", Level::danger, rule::file_operation, "reads files"},
     OpRule{"FixedLengthRecord", Level::danger, rule::file_operation, "reads files"},
+    OpRule{"CSVDataset", Level::danger, rule::file_operation, "reads files"},
+    OpRule{"LoadAndRemapMatrix", Level::danger, rule::file_operation, "reads a checkpoint"},
+    OpRule{"GenerateVocabRemapping", Level::danger, rule::file_operation, "reads files"},
+    OpRule{"DatasetToTFRecord", Level::danger, rule::file_operation, "writes files"},
+    OpRule{"SnapshotChunkDataset", Level::danger, rule::file_operation, "reads files"},
+    OpRule{"DataService", Level::danger, rule::file_operation, "talks to other machines"},
+    OpRule{"RegisterDataset", Level::danger, rule::file_operation, "talks to other machines"},
     OpRule{"LMDB", Level::danger, rule::file_operation, "reads files"},
     OpRule{"SqlDataset", Level::danger, rule::file_operation, "opens a database"},
-    OpRule{"ExperimentalSqlDataset", Level::danger, rule::file_operation, "opens a database"},
     OpRule{"SaveDataset", Level::danger, rule::file_operation, "writes files"},
     OpRule{"LoadDataset", Level::danger, rule::file_operation, "reads files"},
     OpRule{"SnapshotDataset", Level::danger, rule::file_operation, "writes and reads files"},
@@ -75,6 +81,8 @@ std::string place(std::string_view where, const proto::GraphNode& node) {
 
 /// The row that names an operation; SaveV2 begins with Save, SaveDataset with SaveDataset.
 const OpRule* row_of(std::string_view op) {
+    constexpr std::string_view young = "Experimental";
+    if (op.starts_with(young)) op.remove_prefix(young.size());
     const auto found =
         std::find_if(rows.begin(), rows.end(), [&](const OpRule& row) { return op.starts_with(row.start); });
     return found == rows.end() ? nullptr : &*found;
@@ -82,24 +90,27 @@ const OpRule* row_of(std::string_view op) {
 
 }  // namespace
 
-void judge_graph(std::string_view saved_model, std::string_view where, const Limits& limits,
+void judge_graph(GraphFile kind, std::string_view bytes, std::string_view where, const Limits& limits,
                  std::vector<Hazard>& found) {
     std::set<std::pair<std::string_view, std::string_view>> seen;
     const auto add = [&](const proto::GraphNode& node, Level level, std::string_view rule, std::string text) {
         if (!seen.emplace(node.function, node.op).second) return;
         found.push_back({level, rule, place(where, node), std::move(text)});
     };
-    proto::for_each_node(saved_model, limits, [&](const proto::GraphNode& node) {
-        if (node.op == "PrintV2" && node.output_stream.find("://") != std::string_view::npos)
-            return add(node, Level::danger, rule::file_operation,
-                       "writes to " + std::string(node.output_stream));
+    const auto judge = [&](const proto::GraphNode& node) {
+        // What PrintV2 and DecodeProtoV2 name: "stderr" and "local://" are no files.
+        if (node.outside.find("://") != std::string_view::npos && node.outside != "local://" &&
+            !node.outside.starts_with("bytes://"))
+            return add(node, Level::danger, rule::file_operation, "uses " + std::string(node.outside));
         if (const OpRule* row = row_of(node.op); row != nullptr && !(row->saving && saves(node)))
             return add(node, row->level, row->rule, std::string(row->text));
         if (node.op.find('>') != node.op.npos)
             add(node, Level::trust, rule::custom_operation,
                 "is none of TensorFlow's own operations: a library must bring it");
-    });
-    for (const std::string_view name : proto::asset_names(saved_model, limits))
+    };
+    if (kind == GraphFile::frozen) return proto::for_each_graph_node(bytes, limits, judge);
+    proto::for_each_node(bytes, limits, judge);
+    for (const std::string_view name : proto::asset_names(bytes, limits))
         if (leaves_folder(name))
             found.push_back({Level::danger, rule::path_name,
                              std::string(where) + ": asset " + std::string(name),

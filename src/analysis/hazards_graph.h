@@ -9,9 +9,11 @@
 
 namespace ballast {
 
-/// Appends what is found in the bytes of a saved_model.pb; one entry a kind of operation and function.
-/// Errors: as of proto::for_each_node.
-void judge_graph(std::string_view saved_model, std::string_view where, const Limits& limits,
+enum class GraphFile : std::uint8_t { saved_model, frozen };
+
+/// Appends what is found in the bytes of a saved_model.pb, or of a file that is one graph; one entry a kind
+/// of operation and function. Errors: as of proto::for_each_node.
+void judge_graph(GraphFile kind, std::string_view bytes, std::string_view where, const Limits& limits,
                  std::vector<Hazard>& found);
 
 }  // namespace ballast

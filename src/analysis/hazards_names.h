@@ -10,16 +10,29 @@ namespace ballast::hazard_names {
 
 using namespace std::string_view_literals;
 
-/// Parts of Keras whose objects a config may name: they compute, and do nothing else.
+/// Parts of Keras whose classes a config may name: they compute, and do nothing else.
 inline constexpr std::array computing = {
-    "activations"sv, "backend"sv,      "constraints"sv, "dtype_policies"sv,  "initializers"sv,
-    "layers"sv,      "losses"sv,       "metrics"sv,     "mixed_precision"sv, "models"sv,
-    "ops"sv,         "optimizers"sv,   "quantizers"sv,  "regularizers"sv,    "random"sv,
-    "engine"sv,      "applications"sv, "export"sv,      "operations"sv,      "feature_column"sv,
-    "distillers"sv};
+    "activations"sv, "applications"sv,    "constraints"sv,  "distillers"sv, "dtype_policies"sv,
+    "engine"sv,      "feature_column"sv,  "initializers"sv, "layers"sv,     "losses"sv,
+    "metrics"sv,     "mixed_precision"sv, "models"sv,       "operations"sv, "ops"sv,
+    "optimizers"sv,  "premade_models"sv,  "quantizers"sv,   "random"sv,     "regularizers"sv,
+    "wrappers"sv};
+
+/// Parts of Keras whose functions compute.
+inline constexpr std::array computing_functions = {
+    "activations"sv, "constraints"sv, "initializers"sv, "losses"sv, "metrics"sv, "ops"sv, "regularizers"sv};
 
 /// Python's modules that reach beyond numbers: a config that names one asks for its functions.
-inline constexpr std::array system_modules = {"_io"sv,          "_posixsubprocess"sv,
+inline constexpr std::array system_modules = {"_io"sv,          "_osx_support"sv,
+                                              "_thread"sv,      "antigravity"sv,
+                                              "contextlib"sv,   "ensurepip"sv,
+                                              "idlelib"sv,      "imaplib"sv,
+                                              "lib2to3"sv,      "nntplib"sv,
+                                              "pydoc"sv,        "queue"sv,
+                                              "sched"sv,        "selectors"sv,
+                                              "telnetlib"sv,    "test"sv,
+                                              "tkinter"sv,      "turtle"sv,
+                                              "venv"sv,         "_posixsubprocess"sv,
                                               "ast"sv,          "asyncio"sv,
                                               "atexit"sv,       "bdb"sv,
                                               "builtins"sv,     "cProfile"sv,
@@ -189,11 +202,16 @@ inline constexpr std::array own_customs = {"SGD"sv,
                                            "CosineDecay"sv,
                                            "CosineDecayRestarts"sv};
 
-/// TensorFlow functions (TFOpLambda) that do more than compute, by the beginning of their names.
-inline constexpr std::array reaching_functions = {"io."sv,          "raw_ops."sv,     "load_op_library"sv,
-                                                  "load_library"sv, "py_function"sv,  "numpy_function"sv,
-                                                  "data."sv,        "saved_model."sv, "summary."sv,
-                                                  "config."sv,      "train."sv,       "compat."sv,
-                                                  "distribute."sv};
+/// Beginnings of the names of TensorFlow functions (TFOpLambda) that compute, behind "compat.v1." too.
+inline constexpr std::array computing_operations = {
+    "__operators__."sv, "bitwise."sv,      "dtypes."sv, "image."sv, "keras.activations."sv,
+    "keras.backend."sv, "keras.losses."sv, "linalg."sv, "math."sv,  "nn."sv,
+    "quantization."sv,  "ragged."sv,       "random."sv, "sets."sv,  "signal."sv,
+    "sparse."sv,        "strings."sv};
+
+/// Those without a dot that do more.
+inline constexpr std::array reaching_operations = {
+    "Print"sv,   "import_graph_def"sv, "load_library"sv, "load_op_library"sv, "numpy_function"sv, "print"sv,
+    "py_func"sv, "py_function"sv,      "read_file"sv,    "write_file"sv,      "matching_files"sv, "device"sv};
 
 }  // namespace ballast::hazard_names

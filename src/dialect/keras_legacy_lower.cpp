@@ -95,13 +95,20 @@ public:
         write_optimizer();
         report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
-        report_assets_left(report_, model_);
+        report_assets();
         if (!whole_ && !model_.config.is_null())
             report_.note("the model's config stays behind: only weights were asked for");
         return builder_.plan_with_chunks(std::move(file_name));
     }
 
 private:
+    /// A layer of a whole model may need what lies in them (a vocabulary): without them it does not load.
+    void report_assets() {
+        if (!whole_) return report_assets_left(report_, model_);
+        for (const Blob& asset : model_.assets)
+            report_.add(ReportEntry::Kind::dropped, asset.name, {}, "a whole .h5 holds no assets", true);
+    }
+
     void write_versions(Builder::Id group, Builder::Charset charset) {
         const std::string_view current = framework_ == Framework::keras3 ? keras3_version : tf_keras_version;
         // Where layers have classes, the weights of Keras 1 and of Theano are TensorFlow's by now.

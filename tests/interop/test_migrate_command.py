@@ -94,6 +94,23 @@ def test_globs_prefixes_and_collisions(old, workshop, tmp_path):
     assert (tmp_path / "new" / "w.safetensors").exists() and not (tmp_path / "new" / "checkpoint").exists()
 
 
+def test_a_report_replaces_nothing(old, tmp_path):
+    whole = (old / "first.h5").read_bytes()
+    for report in (old / "first.h5", old / "a" / "b" / "third" / "r.json", tmp_path / "new" / "first.keras"):
+        tool.run("migrate", old, "--out-dir", tmp_path / "new", "--dry-run", "--report", report, expect=tool.USAGE)
+    assert (old / "first.h5").read_bytes() == whole and not (tmp_path / "new").exists()
+    tool.run("migrate", old / "first.h5", "--out-dir", tmp_path / "new", "--report", tmp_path / "new" / "r.html")
+    assert files(tmp_path / "new") == ["first.keras", "r.html"]
+
+
+def test_links_to_models(old, tmp_path):
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "model.h5").symlink_to(old / "first.h5")
+    (tmp_path / "snapshot" / "again").symlink_to(tmp_path / "snapshot")
+    tool.run("migrate", tmp_path / "snapshot", "--out-dir", tmp_path / "new")
+    assert files(tmp_path / "new") == ["model.keras"]
+
+
 class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()

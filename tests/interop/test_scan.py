@@ -97,6 +97,28 @@ def test_hidden_parts(tmp_path):
     assert any("assets/inner.keras/config.json" in hazard["where"] for hazard in document["files"][0]["hazards"])
 
 
+def test_polyglots_links_and_hidden_files(tmp_path):
+    inner = keras_zip(tmp_path / "inner.keras", HOSTILE["2024-3660"][0]).read_bytes()
+    (tmp_path / "p.gif").write_bytes(b"GIF89a" + b"x" * 99 + inner)
+    assert scan(tmp_path / "p.gif", expect=tool.DIFFERS)[0] == [("danger", "hidden_archive"), ("danger", "lambda")]
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    tool.run("scan", folder, expect=tool.UNREADABLE)
+    (folder / "model.keras").symlink_to(tmp_path / "inner.keras")
+    (folder / ".hidden.keras").write_bytes(inner)
+    (folder / "loop").symlink_to(folder)
+    (folder / "m.yaml").write_text("class_name: !!python/object/apply:os.system [id]\n")
+    found, _ = scan(folder, expect=tool.DIFFERS)
+    assert found.count(("danger", "lambda")) >= 2 and ("danger", "pickle") in found
+
+
+def test_graphs_of_other_kinds(tmp_path):
+    tf.io.write_graph(Reaching().read.get_concrete_function().graph, str(tmp_path), "frozen.pb", as_text=False)
+    assert scan(tmp_path / "frozen.pb", expect=tool.DIFFERS)[0] == [("danger", "file_operation")]
+    (tmp_path / "saved_model.pbtxt").write_text("saved_model_schema_version: 1\n")
+    assert "unread" in tool.run("scan", tmp_path / "saved_model.pbtxt", expect=tool.REFUSED).stdout
+
+
 def test_external_weights(tmp_path):
     with h5py.File(tmp_path / "x.weights.h5", "w") as file:
         file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "/")

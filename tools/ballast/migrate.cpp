@@ -9,6 +9,8 @@
 namespace ballast::tool {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Options {
     std::vector<std::string> paths;
     std::string folder, report;
@@ -23,6 +25,28 @@ int code_of(const std::vector<Migrated>& models) {
     return exit_ok;
 }
 
+/// A report must not take the place of what is migrated, nor of what it becomes.
+void check_report(const fs::path& report, const std::vector<FoundSource>& sources,
+                  const MigrateOptions& migrate) {
+    const std::string name = report.string();
+    if (!name.ends_with(".json") && !name.ends_with(".html"))
+        throw Error(ErrorCode::invalid_argument, "a report is NAME.html or NAME.json").in(name);
+    const fs::path whole = fs::weakly_canonical(report);
+    const auto within = [&](const fs::path& path) {
+        const fs::path relative = whole.lexically_relative(fs::weakly_canonical(path));
+        return !relative.empty() && *relative.begin() != "..";
+    };
+    for (const FoundSource& source : sources) {
+        bool taken = within(source.path);
+        for (const fs::path& target : targets_of(source, migrate))
+            taken = taken || within(target);
+        if (taken)
+            throw Error(ErrorCode::invalid_argument,
+                        "the report would replace '" + name + "', which is migrated")
+                .hint("give --report a name of its own");
+    }
+}
+
 int run(Options& options) {
     MigrateOptions& migrate = options.migrate;
     migrate.folder = options.folder;
@@ -31,7 +55,11 @@ int run(Options& options) {
     migrate.write.cancel = interrupted;
     if (!migrate.to.empty()) migrate.to = Registry::builtin().find(migrate.to).info().id;
     const auto sources = find_sources(options.paths, Search::models);
-    if (!options.report.empty()) destination_of(options.report);
+    if (!options.report.empty()) {
+        check_report(options.report, sources, migrate);
+        if (!migrate.dry_run) make_folder(migrate.folder);  // the report may go there
+        destination_of(options.report);
+    }
     const std::vector<Migrated> models = migrate_models(sources, migrate);
     if (!options.report.empty()) write_migration_report(options.report, models, migrate.dry_run);
     Output out;

@@ -25,14 +25,6 @@ fs::path target_of(const FoundSource& source, const MigrateOptions& options, std
            name_with_suffix(source.relative.filename(), info);
 }
 
-void make_folder(const fs::path& folder) {
-    std::error_code failure;
-    fs::create_directories(folder, failure);
-    if (failure)
-        throw Error(ErrorCode::write_failed, "the folder cannot be made: " + failure.message())
-            .in(folder.string());
-}
-
 class Migration {
 public:
     Migration(std::span<const FoundSource> sources, const MigrateOptions& options) : options_(options) {
@@ -160,6 +152,19 @@ private:
 std::string_view to_string(Migrated::Status status) noexcept {
     constexpr std::string_view words[] = {"migrated", "weights only", "current", "refused", "not tried"};
     return words[static_cast<std::size_t>(status)];
+}
+
+std::vector<fs::path> targets_of(const FoundSource& source, const MigrateOptions& options) {
+    if (!options.to.empty()) return {target_of(source, options, options.to)};
+    return {target_of(source, options, whole), target_of(source, options, weights)};
+}
+
+void make_folder(const fs::path& folder) {
+    std::error_code failure;
+    fs::create_directories(folder, failure);
+    if (failure)
+        throw Error(ErrorCode::write_failed, "the folder cannot be made: " + failure.message())
+            .in(folder.string());
 }
 
 std::vector<Migrated> migrate_models(std::span<const FoundSource> sources, const MigrateOptions& options) {

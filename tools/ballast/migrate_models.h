@@ -37,6 +37,11 @@ struct MigrateOptions {
     WriteOptions write;  ///< write.threads for all models together
 };
 
+/// What a source may become.
+std::vector<std::filesystem::path> targets_of(const FoundSource& source, const MigrateOptions& options);
+/// Makes a folder and those above it. Errors: write_failed.
+void make_folder(const std::filesystem::path& folder);
+
 /// The results in the order of the sources. Missing folders are made. Errors are in the results, but for
 /// those of making `folder`, and usage errors.
 std::vector<Migrated> migrate_models(std::span<const FoundSource> sources, const MigrateOptions& options);

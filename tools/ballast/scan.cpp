@@ -80,6 +80,8 @@ int run(const Options& options) {
             worst = std::max(worst, exit_code_of(error));
         }
     }
+    if (reports.empty() && worst == exit_ok)
+        throw Error(ErrorCode::not_found, "there is no file to look at").in(options.paths.front());
     Output out;
     if (options.as_json) {
         Tree document = Tree::object();

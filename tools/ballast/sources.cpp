@@ -27,6 +27,11 @@ bool is_folder(const fs::path& path) {
     return fs::is_directory(path, unknown);
 }
 
+bool is_link(const fs::path& path) {
+    std::error_code unknown;
+    return fs::is_symlink(path, unknown);
+}
+
 bool is_model_folder(const fs::path& folder) {
     return is_there(folder / "saved_model.pb") ||
            (is_there(folder / "config.json") && is_there(folder / "model.weights.h5"));
@@ -74,10 +79,12 @@ public:
             pending.pop_back();
             std::vector<fs::path> below;
             for (const fs::path& path : entries(at)) {
-                if (is_folder(path) && !is_model_folder(path))
-                    below.push_back(path);
-                else
+                if (!is_folder(path) || is_model_folder(path))
                     entry(root, path);
+                else if (!is_link(path))
+                    below.push_back(path);
+                else if (search_ == Search::files)
+                    entry(root, path);  // what it leads to is looked at, but not searched for models
             }
             pending.insert(pending.end(), below.rbegin(), below.rend());
         }
@@ -90,13 +97,12 @@ public:
     }
 
 private:
-    /// Sorted, without hidden ones and links.
-    static std::vector<fs::path> entries(const fs::path& folder) {
+    /// Sorted. Hidden ones are no models, but may hold anything.
+    std::vector<fs::path> entries(const fs::path& folder) const {
         std::vector<fs::path> paths;
         std::error_code failure;
         for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
-            std::error_code unknown;
-            if (at->path().filename().native().starts_with('.') || at->is_symlink(unknown)) continue;
+            if (search_ == Search::models && at->path().filename().native().starts_with('.')) continue;
             paths.push_back(at->path());
         }
         if (failure)

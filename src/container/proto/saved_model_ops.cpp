@@ -46,8 +46,9 @@ struct Walk {
                 node.op = bytes(reader);
             } else if (reader.tag() == 5) {
                 const std::string_view attribute = bytes(reader);
-                if (field(attribute, 1) == "output_stream")
-                    node.output_stream = field(field(attribute, 2), 2);
+                const std::string_view key = field(attribute, 1);
+                if (key == "output_stream" || key == "descriptor_source")
+                    node.outside = field(field(attribute, 2), 2);
             } else {
                 reader.skip();
             }
@@ -78,6 +79,11 @@ void for_each_node(std::string_view saved_model, const Limits& limits,
             each(meta_graph, graph_tag, [&](std::string_view graph) { walk.graph(graph); });
         });
     });
+}
+
+void for_each_graph_node(std::string_view graph, const Limits& limits,
+                         const std::function<void(const GraphNode&)>& visit) {
+    guarded("the graph", [&] { Walk{limits, visit}.graph(graph); });
 }
 
 std::vector<std::string_view> asset_names(std::string_view saved_model, const Limits& limits) {

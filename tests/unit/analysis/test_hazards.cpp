@@ -63,7 +63,7 @@ std::string saved_model(const std::string& in_graph, const std::string& function
 
 std::vector<Hazard> judged_graph(const std::string& bytes) {
     std::vector<Hazard> found;
-    judge_graph(bytes, "saved_model.pb", {}, found);
+    judge_graph(GraphFile::saved_model, bytes, "saved_model.pb", {}, found);
     return found;
 }
 
@@ -110,6 +110,11 @@ TEST_CASE("modules") {
     CHECK(of("keras.utils", "anything") == Kinds{"danger gadget"});
     CHECK(of("keras.layers", "load_model") == Kinds{"danger gadget"});
     CHECK(of("tensorflow.io.gfile", "remove") == Kinds{"danger gadget"});
+    CHECK(of("tensorflow", "py_function") == Kinds{"danger gadget"});
+    CHECK(of("tensorflow.python.ops.gen_io_ops", "write_file") == Kinds{"danger gadget"});
+    CHECK(of("keras.src.backend.common.global_state", "set_global_attribute") == Kinds{"danger gadget"});
+    CHECK(of("keras.export", "ExportArchive") == Kinds{"danger gadget"});
+    CHECK(of("keras.src.backend.config", "set_backend") == Kinds{"danger gadget"});
 }
 
 TEST_CASE("names and values") {
@@ -124,6 +129,15 @@ TEST_CASE("names and values") {
     CHECK(kinds(judged(R"({"class_name": "function", "config": "own_loss"})")) ==
           Kinds{"trust custom_object"});
     CHECK(kinds(judged(R"({"class_name": "TFOpLambda", "config": {"function": "math.multiply"}})")).empty());
+    CHECK(kinds(judged(R"({"class_name": "TFOpLambda", "config": {"function": "compat.v1.nn.conv2d"}})"))
+              .empty());
+    CHECK(kinds(judged(R"({"class_name": "TFOpLambda", "config": {"function": "concat"}})")).empty());
+    for (const char* function : {"keras.models.load_model", "profiler.experimental.start", "compat.v1.Print",
+                                 "io.read_file", "lookup.TextFileInitializer"})
+        CHECK(kinds(judged(std::string(R"({"class_name": "TFOpLambda", "config": {"function": ")") +
+                           function + R"("}})")) == Kinds{"danger gadget"});
+    CHECK(kinds(judged(R"({"class_name": "KerasLayer", "config": {"handle": "https://example.org/m"}})")) ==
+          Kinds{"danger other_model"});
     CHECK_FALSE(leaves_folder("..."));
     CHECK(leaves_folder("/x"));
     CHECK(leaves_folder("a\\..\\b"));
@@ -134,6 +148,18 @@ TEST_CASE("operations, once a function and kind") {
     REQUIRE(kinds(found) == Kinds{"danger file_operation", "trust custom_operation"});
     CHECK(found[0].where == "saved_model.pb: graph, node n1 (ReadFile)");
     CHECK(found[1].where == "saved_model.pb: function f, node n2 (Addons>Gelu)");
+}
+
+TEST_CASE("operations under other names, and a graph alone") {
+    for (const char* op :
+         {"CSVDatasetV2", "ExperimentalLMDBDataset", "DatasetToTFRecord", "DataServiceDatasetV4"})
+        CHECK(kinds(judged_graph(saved_model(node("n", op), "f", node("m", "Add")))) ==
+              Kinds{"danger file_operation"});
+    std::vector<Hazard> found;
+    judge_graph(GraphFile::frozen,
+                message([](proto::Writer& graph) { graph.add_message(1, node("n", "ReadFile")); }),
+                "frozen.pb", {}, found);
+    CHECK(kinds(found) == Kinds{"danger file_operation"});
 }
 
 TEST_CASE("saving is dangerous only outside of the functions that save") {
