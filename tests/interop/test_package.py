@@ -51,12 +51,12 @@ def test_existing_destinations(model, tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "mine.txt").write_text("keep")
-    tool.run("unpack", path, folder, expect=tool.OUTPUT)
+    tool.run("unpack", path, folder, expect=tool.REFUSED)
     assert files(folder) == {"mine.txt": b"keep"}
     tool.run("unpack", path, folder, "--overwrite", "--no-fsync")
     assert files(folder) == members(path)
     before = path.read_bytes()
-    tool.run("pack", folder, path, expect=tool.OUTPUT)
+    tool.run("pack", folder, path, expect=tool.REFUSED)
     assert path.read_bytes() == before
     tool.run("unpack", path, tmp_path / "dry", "--dry-run")
     assert not (tmp_path / "dry").exists()
