@@ -86,8 +86,8 @@ struct Weight {
     std::string stored_key;            ///< within the layer: dataset "0", weight name "conv1/kernel:0"
     bool trainable = true;             ///< by nature (a moving mean is not), whatever the layer's flag says
     std::vector<std::string> aliases;  ///< further stored names of the same variable
-    /// Where the dialect lists the weights of a whole layer: the place in that list, from 1; 0 = unknown. Writing back to
-    /// the dialect keeps it, whatever order a config would give.
+    /// Where the dialect lists the weights of a whole layer: the place in that list, from 1; 0 = unknown.
+    /// Writing back to the dialect keeps it, whatever order a config would give.
     std::uint32_t stored_place = 0;
 };
 

@@ -67,9 +67,8 @@ std::vector<std::string_view> owners_in_name(std::string_view weight_name) {
 /// Whether the stored name mentions a layer below the top one that does not lead to this owner.
 bool leads_elsewhere(std::string_view weight_name, const Names& own, const Names& all) {
     const auto owners = owners_in_name(weight_name);
-    return std::any_of(owners.begin(), owners.end(), [&](std::string_view owner) {
-        return all.contains(owner) && !own.contains(owner);
-    });
+    return std::any_of(owners.begin(), owners.end(),
+                       [&](std::string_view owner) { return all.contains(owner) && !own.contains(owner); });
 }
 
 Names all_names(const std::unordered_map<LayerId, Names>& owners) {
@@ -118,7 +117,8 @@ std::optional<std::vector<LegacyEntry>> order_by_names(const Model& model, Layer
             const auto mentioned = owners_in_name(weight.name);
             // The name must mention the owner itself: a role alone says too little.
             const std::string& name = model.layers[entry->weight.layer].name;
-            const bool named = !name.empty() && std::find(mentioned.begin(), mentioned.end(), name) != mentioned.end();
+            const bool named =
+                !name.empty() && std::find(mentioned.begin(), mentioned.end(), name) != mentioned.end();
             if (!named || own == owners.end() || leads_elsewhere(weight.name, own->second, all)) continue;
             if (found) return std::nullopt;
             found = entry;

@@ -175,7 +175,8 @@ Model renamed_tensors(const Model& source, const std::vector<MapRule>& map, Repo
     const std::vector<ModelTensor> tensors = model_tensors(source);
     std::vector<std::pair<std::string, std::string>> names;
     for (const ModelTensor& tensor : tensors)
-        names.emplace_back(tensor.value->is_identity() ? tensor.value->source()->stored_name : tensor.name, tensor.name);
+        names.emplace_back(tensor.value->is_identity() ? tensor.value->source()->stored_name : tensor.name,
+                           tensor.name);
     check_rules(map, names);
     for (const ModelTensor& tensor : tensors) {
         const std::string stored =

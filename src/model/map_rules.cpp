@@ -120,8 +120,8 @@ void check_rules(const std::vector<MapRule>& rules,
             return apply_rule(rule, name.first) || apply_rule(rule, name.second);
         });
         if (fits) continue;
-        throw Error(ErrorCode::name_not_found, "the map's rule '" + rule.from + " -> " + rule.to +
-                                                   "' fits no tensor of the source")
+        throw Error(ErrorCode::name_not_found,
+                    "the map's rule '" + rule.from + " -> " + rule.to + "' fits no tensor of the source")
             .hint("list the names with `ballast inspect`; a rule takes stored or canonical names");
     }
 }

@@ -16,8 +16,7 @@ inline constexpr std::string_view dialect = "dialect", flavor = "flavor", keras_
 inline constexpr std::string_view name = "name", class_name = "class", package = "package", stored = "key",
                                   trainable = "trainable", weights = "weights", edges = "edges",
                                   save_order = "save_order";
-inline constexpr std::string_view role = "role", tensor = "tensor", aliases = "aliases",
-                                  place = "place";
+inline constexpr std::string_view role = "role", tensor = "tensor", aliases = "aliases", place = "place";
 inline constexpr std::string_view variables = "variables", slot = "slot", of_weight = "of";
 inline constexpr std::string_view part = "part";
 inline constexpr std::string_view hex = "hex";

@@ -150,7 +150,8 @@ private:
         weight.value = tensor(tree);
         weight.stored_key = text_member(tree, key::stored);
         weight.trainable = flag_member(tree, key::trainable, true);
-        if (const auto place = tree[key::place].as_uint64(); place && *place <= std::numeric_limits<std::uint32_t>::max())
+        if (const auto place = tree[key::place].as_uint64();
+            place && *place <= std::numeric_limits<std::uint32_t>::max())
             weight.stored_place = static_cast<std::uint32_t>(*place);
         for (const Tree& alias : list_member(tree, key::aliases))
             weight.aliases.push_back(text_of(alias));

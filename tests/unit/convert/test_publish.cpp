@@ -302,7 +302,8 @@ TEST_CASE("a fault at any call of a set's save leaves the old set") {
                    test::contents(fs, "set.crc") != bytes_of("old");
         });
     CHECK(outcome.failures > 60);
-    // Once the commit is done, failing to remove an old member or to sync its removal no longer fails the save.
+    // Once the commit is done, failing to remove an old member or to sync its removal no longer fails the
+    // save.
     CHECK(outcome.completed >= 2);
     CHECK(outcome.completed <= 4);
 }
