@@ -112,12 +112,14 @@ void restate(const Layer& layer, const KernelRule& rule, TensorExpr& kernel) {
         kernel = std::move(candidate);
         return;
     }
-    throw odd_kernel(layer);
+    // A later Keras wrote it, and somebody dropped the version.
+    if (!fits(layer, kernel.shape(), rule.filters_axis)) throw odd_kernel(layer);
 }
 
 /// Keras 1 had Conv1D in four axes: (length, 1, in, filters), in Theano's order (filters, in, length, 1).
 void restate_conv1d(const Layer& layer, TensorExpr& kernel) {
     const auto sizes = kernel_size(layer);
+    if (fits(layer, kernel.shape(), 1)) return;
     if (kernel.shape().rank() != 4 || sizes.size() != 1) throw odd_kernel(layer);
     const std::uint64_t filters = layer.config["filters"].as_uint64().value_or(0);
     TensorExpr value = kernel;

@@ -121,15 +121,14 @@ Error needs_reset_after(const Layer& layer) {
         .hint("give a config whose GRU has reset_after=True");
 }
 
-/// True where a cell below `layer` resets after the product, or does not say.
-bool resets_after(const Model& model, LayerId cell) {
+/// The layer a cell works for; a cell in a list of cells is its own.
+const Layer& owner_of(const Model& model, LayerId cell) {
     for (const Layer& layer : model.layers) {
         const bool owner =
             std::ranges::any_of(layer.edges, [&](const Edge& edge) { return edge.child == cell; });
-        const auto flag = layer.config["reset_after"].as_bool();
-        if (owner && flag) return *flag;
+        if (owner && !layer.config["reset_after"].is_null()) return layer;
     }
-    return model.layers[cell].config["reset_after"].as_bool().value_or(true);
+    return model.layers[cell];
 }
 
 }  // namespace
@@ -162,7 +161,9 @@ std::size_t plain_recurrent_weights(Model& model) {
         const bool cudnn = cell.bias->shape() == Shape{2 * width} && cell.kernel->shape()[1] == width &&
                            cell.recurrent->shape()[1] == width;
         if (!cudnn) continue;
-        if (cell.gates == 3 && !resets_after(model, id)) throw needs_reset_after(layer);
+        const Layer& owner = owner_of(model, id);
+        if (cell.gates == 3 && !owner.config["reset_after"].as_bool().value_or(true))
+            throw needs_reset_after(owner);
         restate_cudnn(cell);
         ++count;
     }

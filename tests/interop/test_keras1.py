@@ -127,6 +127,39 @@ def test_theano_kernels(name, tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+def test_todays_kernels_without_a_version(tmp_path):
+    """Somebody dropped the attribute: what already fits stays."""
+    for name, shape in (("conv1d", (3, 2, 4)), ("conv2d_first", (3, 2, 5, 4))):
+        make, _, input_shape = KERAS1[name]
+        model = sequential(make, input_shape)
+        weights = [("W", np.random.default_rng(0).normal(size=shape).astype("float32")), ("b", np.ones(4, "float32"))]
+        source = write(tmp_path / "old.h5", [("rec", weights)])
+        (tmp_path / "model.json").write_text(model.to_json())
+        tool.convert(source, tmp_path / "out.weights.h5", "-f", "--config", tmp_path / "model.json")
+        model.load_weights(str(tmp_path / "out.weights.h5"))
+        np.testing.assert_array_equal(model.get_weights()[0], weights[0][1])
+
+
+def test_refusals(tmp_path):
+    make = lambda: L.GRU(4, reset_after=False)  # noqa: E731
+    model = sequential(make, (5, 3))
+    config = tmp_path / "model.json"
+    config.write_text(model.to_json())
+    cudnn = write(tmp_path / "old.h5", [("rec", random_weights("rec", CUDNN["gru"][1]))], keras_version="2.2.4")
+    done = tool.convert(cudnn, tmp_path / "out.weights.h5", "--config", config, expect=tool.REFUSED)
+    assert "reset_after" in done.stderr and "rec" in done.stderr
+    odd = write(tmp_path / "odd.h5", [("rec", [("W", np.ones((3, 3, 9, 9), "float32")), ("b", np.ones(4, "float32"))])])
+    config.write_text(sequential(KERAS1["conv2d"][0], (7, 7, 2)).to_json())
+    done = tool.convert(odd, tmp_path / "out.weights.h5", "--config", config, expect=tool.REFUSED)
+    assert "kernel" in done.stderr
+    ambiguous = write(tmp_path / "same.h5", [("rec", [("rec_W", np.ones((3, 3, 3, 3), "float32"))])])
+    done = tool.convert(ambiguous, tmp_path / "out.safetensors", "--from-backend", "theano", expect=tool.REFUSED)
+    assert "spatial axes" in done.stderr
+    tool.convert(ambiguous, tmp_path / "out.safetensors", "--from-backend", "cntk", expect=tool.USAGE)
+    tool.convert(cudnn, tmp_path / "out.safetensors", "--from-backend", "theano", expect=tool.REFUSED)
+    assert not list(tmp_path.glob("out*"))
+
+
 # ---- whole models ----------------------------------------------------------------------------------------------------
 
 OLD_LAYERS = [
