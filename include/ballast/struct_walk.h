@@ -99,6 +99,15 @@ constexpr bool contains(const List& list, std::string_view name) {
     return false;
 }
 
+template <class Layer, std::size_t place>
+constexpr bool is_skipped() {
+    if constexpr (requires { LayerTraits<Layer>::skip; }) {
+        return contains(LayerTraits<Layer>::skip, boost::pfr::get_name<place, Layer>());
+    } else {
+        return false;
+    }
+}
+
 template <class Layer>
 std::string class_name_of() {
     if constexpr (requires { LayerTraits<Layer>::class_name; }) {
@@ -247,19 +256,20 @@ public:
     void fields(LayerId id, Layer& layer, const std::string& path) {
         using Plain = std::remove_const_t<Layer>;
         check_layer_type<Plain>();
-        if constexpr (boost::pfr::tuple_size_v < Plain >> 0) {
-            constexpr auto names = boost::pfr::names_as_array<Plain>();
-            boost::pfr::for_each_field(layer, [&](auto& field, std::size_t position) {
-                const std::string_view name = names[position];
-                if constexpr (requires { LayerTraits<Plain>::skip; }) {
-                    if (contains(LayerTraits<Plain>::skip, name)) return;
+        constexpr std::size_t count = boost::pfr::tuple_size_v<Plain>;
+        if constexpr (count != 0) {
+            boost::pfr::for_each_field(layer, [&](auto& field, auto position) {
+                constexpr std::size_t place = decltype(position)::value;
+                // A field that is left out may be of any type.
+                if constexpr (!is_skipped<Plain, place>()) {
+                    constexpr std::string_view name = boost::pfr::get_name<place, Plain>();
+                    Step step;
+                    step.parent = id;
+                    step.edge.field = keras_name<Plain>(name);
+                    step.name = step.edge.field;
+                    step.path = path.empty() ? std::string(name) : path + "." + std::string(name);
+                    this->field(layer, name, field, step);
                 }
-                Step step;
-                step.parent = id;
-                step.edge.field = keras_name<Plain>(name);
-                step.name = step.edge.field;
-                step.path = path.empty() ? std::string(name) : path + "." + std::string(name);
-                this->field(layer, name, field, step);
             });
         }
     }
