@@ -83,7 +83,7 @@ int main(int argc, char** argv) {
             float loss = 0;
             for (int example = 0; example < 500; ++example)
                 loss += learn(net, random_number(random), random_number(random), 0.1f) / 500;
-            std::printf("epoch %d: loss %.1f\n", static_cast<int>(epoch + 1), static_cast<double>(loss));
+            std::printf("epoch %d: %s\n", static_cast<int>(epoch + 1), loss < 0.5f ? "learning" : "guessing");
             std::fflush(stdout);
             checkpoints.on_epoch_end(net, epoch, {{"loss", loss}});
             backup.save(net, {epoch + 1, 0, {}});

@@ -86,6 +86,7 @@ BATCHES = [(np.random.default_rng(i).normal(size=(4, 3)).astype("float32"),
 
 def network(framework, optimizer):
     fresh(framework)
+    framework.utils.set_random_seed(7)  # what differs by chance must not decide
     L = framework.layers
     first = framework.Input((3,)) if framework is keras else L.InputLayer((3,))
     model = framework.Sequential([first, L.Dense(4, name="hidden", activation="tanh"), L.BatchNormalization(name="norm"),
@@ -128,8 +129,10 @@ def test_tf_keras_state_goes_on_in_keras3(style, name, arguments, tmp_path):
         return
     train(source, BATCHES[3:])
     train(target, BATCHES[3:])
+    # The legacy RMSprop adds epsilon to the root, Keras 3 below it: where a gradient is small the steps differ a little.
+    tolerance = 2e-4 if (style, name) == ("legacy", "RMSprop") else 1e-5
     for ours, theirs in zip(target.get_weights(), source.get_weights()):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("name, arguments", [(n, a) for n, a, _ in CROSSING if (n, a) != ("SGD", {})], ids=str)
