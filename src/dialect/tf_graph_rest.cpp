@@ -8,11 +8,11 @@
 namespace ballast::tf_graph {
 namespace {
 
-void name_metrics(const GraphView& view, RestNames& names) {
-    const NodeId api = view.child(0, "keras_api");
-    const NodeId metrics = api == no_node ? no_node : view.child(api, "metrics");
-    if (metrics == no_node) return;
-    std::vector<NodeId> pending = {metrics};
+/// What is left of all that can be reached from a node is state: kept where the target holds such, never a
+/// weight.
+void name_state(const GraphView& view, NodeId start, RestNames& names) {
+    if (start == no_node) return;
+    std::vector<NodeId> pending = {start};
     std::vector<bool> seen(view.size());
     while (!pending.empty()) {
         const NodeId node = pending.back();
@@ -22,6 +22,22 @@ void name_metrics(const GraphView& view, RestNames& names) {
         if (const bundle::Entry* value = view.value(node)) names[value->key] = {{}, Part::metric, false, {}};
         for (const proto::ObjectReference& edge : view.node(node).children)
             pending.push_back(edge.node);
+    }
+}
+
+/// Metrics, what wraps an optimizer (a loss scale), and what stateful recurrent layers remember of the last
+/// batch.
+void name_states(const GraphView& view, RestNames& names) {
+    name_state(view, view.child(0, "optimizer"), names);
+    for (NodeId node = 0; node < view.size(); ++node) {
+        const NodeId api = view.child(node, "keras_api");
+        if (api == no_node) continue;
+        if (node == 0) name_state(view, view.child(api, "metrics"), names);
+        const NodeId states = view.child(api, "states");
+        if (states == no_node) continue;
+        for (const proto::ObjectReference& edge : view.node(states).children)
+            if (const bundle::Entry* value = view.value(edge.node))
+                names[value->key] = {{}, Part::metric, false, {}};
     }
 }
 
@@ -67,7 +83,7 @@ void name_export(const GraphView& view, RestNames& names) {
 
 RestNames name_rest(const GraphView& view) {
     RestNames names;
-    name_metrics(view, names);
+    name_states(view, names);
     name_export(view, names);
     return names;
 }

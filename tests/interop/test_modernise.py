@@ -54,3 +54,24 @@ def test_training_goes_on(tmp_path):
         target.train_on_batch(x, y)
     for ours, theirs in zip(target.get_weights(), model.get_weights()):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["loss_scale", "stateful"])
+def test_state_in_a_saved_model_is_no_weight(kind, tmp_path):
+    """What wraps an optimizer, and what a recurrent layer remembers, lie in the checkpoint beside the weights."""
+    if kind == "loss_scale":
+        policy = tf_keras.mixed_precision.Policy("mixed_float16")
+        model = tf_keras.Sequential([tf_keras.layers.InputLayer((3,)), tf_keras.layers.Dense(4, dtype=policy),
+                                     tf_keras.layers.Dense(2, dtype="float32")])
+        model.compile(tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.Adam()), "mse")
+        x = np.random.default_rng(0).normal(size=(6, 3)).astype("f4")
+        model.fit(x, np.zeros((6, 2)), verbose=0)
+    else:
+        model = tf_keras.Sequential([tf_keras.layers.InputLayer(batch_input_shape=(2, 3, 4)),
+                                     tf_keras.layers.LSTM(5, stateful=True), tf_keras.layers.Dense(2)])
+        x = np.random.default_rng(0).normal(size=(2, 3, 4)).astype("f4")
+    model.reset_states()
+    expected = model.predict(x, verbose=0)
+    model.save(str(tmp_path / "old"), save_format="tf")
+    tool.convert(tmp_path / "old", tmp_path / "new.keras")
+    np.testing.assert_allclose(opened(tmp_path / "new.keras", compile=False).predict(x, verbose=0), expected, rtol=1e-3, atol=1e-5)
