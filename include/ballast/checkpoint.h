@@ -154,7 +154,7 @@ private:
 struct TrainingState {
     std::uint64_t epoch = 0;  ///< finished epochs
     std::uint64_t batch = 0;  ///< finished batches of the next one
-    Tree user;                ///< whatever the program wants back: random seeds, learning rates, …
+    Tree user{};              ///< whatever the program wants back: random seeds, learning rates, …
 };
 
 /// Backups to go on from after a crash: weights and TrainingState always fit together, whenever the program

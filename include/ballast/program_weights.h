@@ -39,8 +39,8 @@ private:
 };
 
 struct SaveWeightsOptions {
-    std::string format;         ///< an id or alias; empty = by the name's suffix
-    std::string flavor;         ///< "keras3", "tf_keras"; empty = the format's usual one
+    std::string format{};       ///< an id or alias; empty = by the name's suffix
+    std::string flavor{};       ///< "keras3", "tf_keras"; empty = the format's usual one
     OverwriteRule overwrite{};  ///< false, true, or a callback
     Bytes max_shard_size{};     ///< most bytes of a file of a set, such as 2_GB; 0 = one file
     Compression compression{};  ///< of HDF5, or none
