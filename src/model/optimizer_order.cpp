@@ -200,7 +200,17 @@ std::optional<OptimizerVariable> rate_of(const Optimizer& optimizer, const Parts
     return value ? std::optional(constant(static_cast<float>(*value))) : std::nullopt;
 }
 
+/// Keras before 2.1 named its variables "Variable_104:0" and kept them in the order of the weights' names,
+/// first one slot of all, then the next: neither can be told from the file.
+bool is_nameless(const Optimizer& optimizer) {
+    return std::ranges::any_of(optimizer.variables, [](const OptimizerVariable& variable) {
+        return variable.stored_key.starts_with("Variable:") || variable.stored_key.starts_with("Variable_");
+    });
+}
+
 RestatedOptimizer to_keras3(const Optimizer& optimizer) {
+    if (is_nameless(optimizer))
+        return refused("a Keras before 2.1 wrote it, whose names do not tell what belongs to which weight");
     const Parts parts = parts_of(optimizer);
     const bool legacy = is_legacy(optimizer);
     bool known = false;

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from tool import lacking
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,5 +41,5 @@ def wheel_files():
     """Real Keras files out of PyPI wheels, unpacked by `tools/dev setup peers`."""
     folder = os.environ.get("BALLAST_WHEEL_FILES") or os.environ.get("BALLAST_FILES")
     if not folder or not Path(folder).is_dir():
-        pytest.skip("no unpacked wheels; set BALLAST_WHEEL_FILES or use tools/dev test interop")
+        lacking("no unpacked wheels; set BALLAST_WHEEL_FILES or use tools/dev test interop")
     return Path(folder)

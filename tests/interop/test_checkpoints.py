@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from frameworks import keras
+from tool import lacking
 
 NAN = math.nan
 
@@ -18,7 +19,7 @@ NAN = math.nan
 def play(lines):
     path = os.path.join(os.environ["BALLAST_BUILD"], "tests/support/checkpoint_tool")
     if not os.access(path, os.X_OK):
-        pytest.skip("built without Boost.PFR")
+        lacking("built without Boost.PFR")
     done = subprocess.run([path], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

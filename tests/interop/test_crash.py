@@ -14,6 +14,7 @@ import h5py
 import pytest
 import tool
 from safetensors.numpy import load_file
+from tool import lacking
 
 # strace counts each kind of call on its own, so each is a series of its own.
 CALLS = ("openat openat2 write pwrite64 pwritev copy_file_range sendfile ftruncate fallocate fsync fdatasync close flock "
@@ -46,7 +47,7 @@ def killed_save(call, number, source, destination, options):
 def strace_works():
     probe = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=getppid:signal=KILL", "true"]
     if not shutil.which("strace") or subprocess.run(probe, capture_output=True).returncode:
-        pytest.skip("strace cannot trace here")
+        lacking("strace cannot trace here")
 
 
 @pytest.mark.parametrize("kind", CASES)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from random_h5 import Generator, describe
 from hdf5_our_view import reader_program
+from tool import lacking
 
 HERE = Path(__file__).resolve().parent
 COUNT = int(os.environ.get("BALLAST_RANDOM_FILES", "40"))
@@ -21,7 +22,7 @@ LIBVERS = ["earliest", "track_order", "v108", "v110", "latest"]
 def h5tree(paths, folder):
     tool = reader_program()
     if not tool:
-        pytest.skip("neither BALLAST_H5TREE nor BALLAST_BUILD is set")
+        lacking("neither BALLAST_H5TREE nor BALLAST_BUILD is set")
     out = subprocess.run([tool, "--data", folder, *paths], capture_output=True, check=True, text=True)
     assert out.stderr == ""
     return [json.loads(line) for line in out.stdout.splitlines()]
@@ -93,10 +94,8 @@ def test_golden_files(tmp_path):
         compare(tree, path, tmp_path)
 
 
-def test_real_files(tmp_path):
-    zoo = Path(os.environ.get("BALLAST_ZOO", HERE.parent.parent.parent / "shared" / "zoo"))
+def test_real_files(zoo, tmp_path):
     paths = sorted(p for folder in ("keras1", "keras2") for p in (zoo / folder).glob("*") if p.suffix in (".h5", ".hdf5"))
-    if not paths:
-        pytest.skip("no zoo here")
+    assert paths
     for path, tree in zip(paths, h5tree(paths, tmp_path)):
         compare(tree, path, tmp_path)

@@ -20,6 +20,7 @@ import hdf5_our_view
 import hdf5_trees as trees
 import numpy as np
 import pytest
+from tool import lacking
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "golden"
 RANDOM_TREES, BATCH = 2000, 250
@@ -73,7 +74,7 @@ def sample(tmp_path_factory):
 @pytest.mark.parametrize("command", [["h5dump"], ["h5ls", "-r", "-v"], ["h5stat"]], ids=lambda command: command[0])
 def test_hdf5_tools(sample, command):
     if not shutil.which(command[0]):
-        pytest.skip("hdf5-tools are not installed")
+        lacking("hdf5-tools are not installed")
     for path in sample:
         done = subprocess.run([*command, path], capture_output=True)
         assert done.returncode == 0 and not done.stderr, (path, done.stderr)
@@ -81,7 +82,7 @@ def test_hdf5_tools(sample, command):
 
 def test_h5repack_and_h5diff(sample, tmp_path):
     if not shutil.which("h5repack"):
-        pytest.skip("hdf5-tools are not installed")
+        lacking("hdf5-tools are not installed")
     for path, tree in list(sample.items())[::6]:
         packed = tmp_path / path.name
         subprocess.run(["h5repack", path, packed], check=True)

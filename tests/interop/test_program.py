@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 from frameworks import is_keras3, keras, tf_keras
+from tool import lacking
 
 FLAVORS = {"keras3": keras, "tf_keras": tf_keras}
 
@@ -14,7 +15,7 @@ FLAVORS = {"keras3": keras, "tf_keras": tf_keras}
 def program(*arguments):
     path = os.path.join(os.environ["BALLAST_BUILD"], "tests/support/program_tool")
     if not os.access(path, os.X_OK):
-        pytest.skip("built without Boost.PFR")
+        lacking("built without Boost.PFR")
     done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return np.array(done.stdout.split(), dtype=np.float32)
@@ -84,7 +85,7 @@ def example(*arguments):
 def test_the_example_is_killed_and_goes_on(tmp_path):
     """docs/cpp_api.md: the same weights as without the interruption, and Keras opens them."""
     if not os.access(example()[0], os.X_OK):
-        pytest.skip("built without Boost.PFR")
+        lacking("built without Boost.PFR")
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     straight = subprocess.run(example(tmp_path / "a", 40), capture_output=True, text=True, timeout=120)
