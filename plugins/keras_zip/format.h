@@ -8,14 +8,11 @@
 #include <vector>
 
 #include "ballast/format.h"
+#include "dialect/keras_parts.h"
 
 namespace ballast::keras_zip {
 
-inline constexpr std::string_view metadata_name = "metadata.json", config_name = "config.json",
-                                  weights_name = "model.weights.h5", npz_weights_name = "model.weights.npz",
-                                  assets_folder = "assets/";
-/// The weights begin at a multiple of this in the file, so that tensors can be mapped.
-inline constexpr std::uint64_t weights_alignment = 64;
+using namespace keras_parts;
 
 /// The parts of a model by name, whether they are members of a zip or files of a folder. A value; the sources
 /// may be read from any thread.

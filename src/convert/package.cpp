@@ -12,6 +12,7 @@
 #include "container/zip/write.h"
 #include "container/zip/zip.h"
 #include "convert/transfer.h"
+#include "dialect/keras_parts.h"
 #include "io/names.h"
 
 namespace ballast {
@@ -21,9 +22,6 @@ struct PackagePart {
     std::string name;  ///< relative, with '/'
     std::shared_ptr<const io::Source> bytes;
 };
-
-/// Where tensors lie begins at a multiple of this, so that they can be mapped.
-constexpr std::uint64_t weights_alignment = 64;
 
 /// Opens it as a model: what that finds wrong is wrong here, too.
 void check_model(const Location& location, const Limits& limits) {
@@ -57,15 +55,17 @@ std::vector<PackagePart> parts_of(const Location& folder, const Limits& limits) 
     return parts;
 }
 
+using namespace keras_parts;
+
 bool is_part(const std::string& name) {
-    return name == "metadata.json" || name == "config.json" || name == "model.weights.h5" ||
-           name.starts_with("assets/");
+    return name == metadata_name || name == config_name || name == weights_name ||
+           name.starts_with(assets_folder);
 }
 
 /// Keras' own order, then assets by name.
 void sort_as_keras(std::vector<PackagePart>& parts) {
     const auto rank = [](const PackagePart& part) {
-        constexpr std::string_view first[] = {"metadata.json", "config.json", "model.weights.h5"};
+        constexpr std::string_view first[] = {metadata_name, config_name, weights_name};
         return std::find(std::begin(first), std::end(first), part.name) - std::begin(first);
     };
     std::sort(parts.begin(), parts.end(), [&](const PackagePart& a, const PackagePart& b) {
@@ -98,7 +98,7 @@ void pack(const std::filesystem::path& folder, const std::filesystem::path& file
                         "the folder holds a file that is no part of a .keras model: " + part.name)
                 .in(source.display())
                 .hint("move it elsewhere");
-        const std::uint64_t alignment = part.name == "model.weights.h5" ? weights_alignment : 1;
+        const std::uint64_t alignment = part.name == weights_name ? weights_alignment : 1;
         members.push_back({part.name, part.bytes->size(), copied(part.bytes), alignment});
     }
     const Location target = Location::for_writing(file);
