@@ -9,7 +9,7 @@ show() {
 
 run_demo() {
     local out=build/demo/digits.weights.h5
-    [ -x "$(tool_of default)" ] || say "building the tool (a minute or two, once)"
+    [ -x "$(tool_of default)" ] || say "building the tool (some minutes, once)"
     build_quietly default tools/ballast/ballast || die "the tool does not build"
     cd "$root"
     mkdir -p build/demo
