@@ -171,15 +171,29 @@ bool widen_all(std::span<const std::byte> in, std::span<std::byte> out, DType to
     return visit_type(to, [&](auto target) { convert_all<From, decltype(target)>(in, out); });
 }
 
-/// How many elements have this magnitude (all bits but the sign).
+/// How many elements have a magnitude (all bits but the sign) from `least` to `most`.
 template <class Bits>
-std::uint64_t count_magnitude(std::span<const std::byte> bytes, Bits wanted) {
+std::uint64_t count_magnitudes(std::span<const std::byte> bytes, Bits least, Bits most) {
     const std::size_t count = bytes.size() / sizeof(Bits);
     constexpr Bits mask = static_cast<Bits>(~Bits{0}) >> 1U;
     std::uint64_t found = 0;
-    for (std::size_t i = 0; i < count; ++i)
-        found += (load<Bits>(bytes.data() + i * sizeof(Bits)) & mask) == wanted ? 1U : 0U;
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto magnitude = static_cast<Bits>(load<Bits>(bytes.data() + i * sizeof(Bits)) & mask);
+        found += magnitude >= least && magnitude <= most ? 1U : 0U;
+    }
     return found;
+}
+
+template <class Bits>
+std::uint64_t count_magnitude(std::span<const std::byte> bytes, Bits wanted) {
+    return count_magnitudes(bytes, wanted, wanted);
+}
+
+/// NaNs lie above infinity.
+template <class Bits>
+std::uint64_t count_above(std::span<const std::byte> bytes, Bits infinity) {
+    constexpr Bits mask = static_cast<Bits>(~Bits{0}) >> 1U;
+    return count_magnitudes(bytes, static_cast<Bits>(infinity + 1U), mask);
 }
 
 }  // namespace
@@ -219,6 +233,27 @@ std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noex
             return count_magnitude<std::uint32_t>(bytes, 0x7F800000U);
         case DType::float64:
             return count_magnitude<std::uint64_t>(bytes, 0x7FF0000000000000U);
+        default:
+            return 0;
+    }
+}
+
+std::uint64_t count_nan(std::span<const std::byte> bytes, DType dtype) noexcept {
+    switch (dtype) {
+        case DType::float8_e4m3fn:  // has one NaN and no infinity
+            return count_magnitude<std::uint8_t>(bytes, 0x7FU);
+        case DType::float8_e5m2:
+            return count_above<std::uint8_t>(bytes, 0x7CU);
+        case DType::float16:
+            return count_above<std::uint16_t>(bytes, 0x7C00U);
+        case DType::bfloat16:
+            return count_above<std::uint16_t>(bytes, 0x7F80U);
+        case DType::float32:
+        case DType::complex64:
+            return count_above<std::uint32_t>(bytes, 0x7F800000U);
+        case DType::float64:
+        case DType::complex128:
+            return count_above<std::uint64_t>(bytes, 0x7FF0000000000000U);
         default:
             return 0;
     }

@@ -18,6 +18,8 @@ void cast_elements(std::span<const std::byte> in, DType from, std::span<std::byt
 
 /// How many elements are infinite; 0 for types without infinities.
 std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noexcept;
+/// How many elements are no number; of complex ones, how many parts. 0 for types without NaN.
+std::uint64_t count_nan(std::span<const std::byte> bytes, DType dtype) noexcept;
 /// Whether a finite floating-point element of one type can become infinite in the other.
 bool can_overflow(DType from, DType to) noexcept;
 

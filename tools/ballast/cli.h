@@ -51,6 +51,7 @@ Command add_pack(CLI::App& app);
 Command add_unpack(CLI::App& app);
 Command add_migrate(CLI::App& app);
 Command add_scan(CLI::App& app);
+Command add_verify(CLI::App& app);
 Command add_formats(CLI::App& app);
 Command add_completion(CLI::App& app);
 Command add_man(CLI::App& app);

@@ -68,10 +68,10 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer("`ballast FILE` is `ballast inspect FILE`.");
     const std::vector<tool::Command> commands = {
-        tool::add_inspect(app), tool::add_cat(app),  tool::add_diff(app),    tool::add_convert(app),
-        tool::add_migrate(app), tool::add_edit(app), tool::add_latest(app),  tool::add_pack(app),
-        tool::add_unpack(app),  tool::add_scan(app), tool::add_formats(app), tool::add_completion(app),
-        tool::add_man(app)};
+        tool::add_inspect(app),    tool::add_cat(app),  tool::add_diff(app),   tool::add_convert(app),
+        tool::add_migrate(app),    tool::add_edit(app), tool::add_latest(app), tool::add_pack(app),
+        tool::add_unpack(app),     tool::add_scan(app), tool::add_verify(app), tool::add_formats(app),
+        tool::add_completion(app), tool::add_man(app)};
     try {
         std::vector<std::string> words = with_command(argc, argv, app);
         std::reverse(words.begin(), words.end());  // CLI11 takes them from the end
