@@ -2,6 +2,8 @@
 """`inspect --json` of every file the frameworks write says what the frameworks say of it."""
 
 import json
+import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -142,3 +144,15 @@ def test_numbers_survive(tmp_path):
     listing = tool.inspect(path)
     check_bytes(listing, path)
     assert [item["stored_name"].split("/")[-1] for item in listing["tensors"]] == [str(i) for i in range(14)]
+
+
+def test_an_offset_is_within_the_file_it_names(golden):
+    """Members of an archive and data files of a checkpoint have offsets of their own."""
+    for path in (golden / "keras-3.15.1-zip-dense.keras", golden / "tensorflow-2.21.0-dense"):
+        found = json.loads(tool.run("inspect", "--json", path).stdout)
+        for item in found["tensors"]:
+            archive, _, member = item["file"].partition("!")
+            data = zipfile.ZipFile(archive).read(member) if member else Path(archive).read_bytes()
+            stored = data[item["offset"]: item["offset"] + item["bytes"]]
+            value = tool.start("cat", path, item["stored_name"], "--as", "text").stdout.split("\n", 1)[1].split()
+            np.testing.assert_array_equal(np.frombuffer(stored, "float32"), np.array(value, "float32"))

@@ -17,7 +17,9 @@ Tree producer_tree(const Archive& archive) {
     return tree;
 }
 
-Tree tensor_tree(const TensorInfo& tensor) {
+/// `path` is the archive's. An offset within another file (a shard, a zip member) comes with that file's
+/// name.
+Tree tensor_tree(const TensorInfo& tensor, const std::string& path) {
     Tree row = Tree::object();
     row.set("name", tensor.name);
     row.set("stored_name", tensor.stored_name);
@@ -30,6 +32,7 @@ Tree tensor_tree(const TensorInfo& tensor) {
         shape.push_back(dim);
     row.set("bytes", tensor.byte_count());
     if (const auto* extent = std::get_if<Extent>(&tensor.storage.layout); extent && extent->length != 0) {
+        if (extent->source && extent->source->path() != path) row.set("file", extent->source->path());
         row.set("offset", extent->offset);
     }
     if (!tensor.alias_of.empty()) row.set("alias_of", tensor.alias_of);
@@ -40,13 +43,14 @@ Tree tensor_tree(const TensorInfo& tensor) {
 
 void print_json(const View& view, Output& out) {
     const Archive& archive = view.archive;
+    const std::string path = archive.location().display();
     const auto quoted = [](std::string_view text) { return json::write(Tree(text)); };
     out.print("{{\"schema\": 1, \"path\": {}, \"format\": {}, \"kind\": {}, \"producer\": {},\n",
-              quoted(archive.location().display()), quoted(archive.format().id), quoted(archive.kind()),
+              quoted(path), quoted(archive.format().id), quoted(archive.kind()),
               json::write(producer_tree(archive)));
     out.write(" \"tensors\": [");
     for (std::size_t i = 0; i < view.positions.size(); ++i) {
-        Tree row = tensor_tree(archive.index().tensors()[view.positions[i]]);
+        Tree row = tensor_tree(archive.index().tensors()[view.positions[i]], path);
         if (view.with_stats) row.set("stats", stats_tree(view.stats[i]));
         out.print("{}\n  {}", i == 0 ? "" : ",", json::write(row));
     }

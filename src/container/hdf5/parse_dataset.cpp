@@ -52,7 +52,9 @@ void check_filters(const Pipeline& pipeline, const std::vector<Chunk>& chunks, s
                                                 filter_name(pipeline.filters[i], pipeline.names[i]) +
                                                 ", which is not supported")
             .at(position)
-            .hint("rewrite the file without this filter, for example with h5repack -f NONE");
+            .hint(
+                "rewrite the file without this filter, for example with h5repack -f NONE; where the HDF5 C "
+                "library has it, --with-libhdf5 reads a file you trust");
     }
 }
 
@@ -312,7 +314,9 @@ void DatasetReader::refuse_virtual(const ObjectHeader& header, const DataLayout&
     throw Error(ErrorCode::external_reference,
                 "HDF5: a virtual dataset takes its data from elsewhere: " + first)
         .at(header.position())
-        .hint("store the values themselves: read the dataset with h5py and write it as an ordinary one");
+        .hint(
+            "store the values themselves: read the dataset with h5py and write it as an ordinary one; or, "
+            "when you trust the files, let the HDF5 C library read them: --with-libhdf5");
 }
 
 }  // namespace ballast::hdf5
