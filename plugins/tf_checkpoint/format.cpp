@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The format tf_checkpoint: a prefix, the .index of one, or a folder with a prefix that has no name.
+// The format tf_checkpoint: a prefix, the .index of one, a folder with a prefix that has no name, or a file
+// of version 1.
 #include "ballast/format.h"
 #include "ballast/archive.h"
 #include "container/bundle/bundle.h"
+#include "container/bundle/bundle_v1.h"
 #include "container/bundle/state_text.h"
 #include "container/bundle/write_bundle.h"
 #include "container/table/table.h"
@@ -32,8 +34,23 @@ std::optional<std::string> prefix_of(const Location& location) {
     if (name.ends_with(index_suffix)) return name.substr(0, name.size() - index_suffix.size());
     // One of the data files, given for the whole.
     const std::size_t at = name.rfind(data_infix);
-    if (at == std::string::npos || !bundle::shard_numbers(name.substr(0, at), name)) return std::nullopt;
-    return name.substr(0, at);
+    if (at != std::string::npos && bundle::shard_numbers(name.substr(0, at), name)) return name.substr(0, at);
+    // P of version 1 beside P.index: TensorFlow takes the latter.
+    if (location.fs->stat(bundle::index_name(name)) && table::has_magic(*location.fs->open(name)))
+        return name;
+    return std::nullopt;
+}
+
+/// Asked of what has no prefix.
+bool is_version_1(const Location& location) {
+    return location.kind == Location::Kind::file && table::has_magic(*location.fs->open(location.name));
+}
+
+std::shared_ptr<const bundle::Bundle> parse(const Location& location, const Limits& limits) {
+    if (const auto prefix = prefix_of(location)) return bundle::Bundle::parse(location.fs, *prefix, limits);
+    if (is_version_1(location)) return bundle::parse_v1(location.fs, bundle::v1_files(location.name), limits);
+    throw Error(ErrorCode::not_a_file, "a checkpoint is given by its prefix, the name before .index")
+        .in(location.display());
 }
 
 /// `checkpoint`: the text that says which prefix of the folder is the latest.
@@ -56,7 +73,8 @@ public:
         const Location& location = probe.location();
         Match no = {Confidence::no, true, "P.index beside it, a table of TensorFlow's"};
         const auto prefix = prefix_of(location);
-        if (!prefix) return no;
+        if (!prefix)
+            return is_version_1(location) ? Match{Confidence::certain, true, "a table of TensorFlow's"} : no;
         const std::string index = bundle::index_name(*prefix);
         const auto found = location.fs->stat(index);
         if (!found || found->kind == io::FileKind::directory) return no;
@@ -68,11 +86,7 @@ public:
 
     std::shared_ptr<Archive> open(Probe& probe) const override {
         const Location& location = probe.location();
-        const auto prefix = prefix_of(location);
-        if (!prefix)
-            throw Error(ErrorCode::not_a_file, "a checkpoint is given by its prefix, the name before .index")
-                .in(location.display());
-        const auto bundle = bundle::Bundle::parse(location.fs, *prefix, probe.options().limits);
+        const auto bundle = parse(location, probe.options().limits);
         ArchiveContents contents = tf_graph::lift(*bundle, probe.options());
         contents.format = &info();
         return std::make_shared<Archive>(location, std::move(contents));

@@ -75,7 +75,16 @@ private:
         const auto entry =
             std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.name == name; });
         if (entry == entries_.end() || entry->kind != io::FileKind::regular) return {};
-        return named_in_state_file(*location_.fs->open(name));
+        return first_of_set(named_in_state_file(*location_.fs->open(name)));
+    }
+
+    /// TensorFlow names a set of version 1 by a pattern, five question marks for the number; any of the files
+    /// stands for all of them.
+    static std::string first_of_set(std::string name) {
+        const std::string pattern = "-" + std::string(5, '?') + "-of-";
+        if (const std::size_t at = name.rfind(pattern); at != std::string::npos)
+            name.replace(at + 1, 5, "00000");
+        return name;
     }
 
     bool exists(const std::string& name) const {

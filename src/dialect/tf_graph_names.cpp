@@ -49,7 +49,7 @@ void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::En
             throw Error(ErrorCode::unsupported, "a text tensor is stored in slices")
                 .in(bundle.path())
                 .tensor(entry.key);
-        if (entry.type->number == bundle::string_type) bundle.strings(entry);  // for its checksums
+        if (entry.type->number == bundle::string_type) bundle.check_text(entry);
         lifting.blobs.push_back({stored_name(entry.key), bundle.stored(entry)});
         return;
     }
@@ -72,6 +72,7 @@ ArchiveContents lift_names(const bundle::Bundle& bundle, std::vector<Blob> asset
     Tree metadata = Tree::object();
     metadata.set("graph", "names");
     metadata.set("shards", bundle.shards());
+    if (bundle.version() == 1) metadata.set("version", 1);
     if (bundle.big_endian()) metadata.set("byte_order", "big");
     ArchiveContents contents = lifting.finish(Lifting::IndexOrder::as_bound);
     contents.kind = "tensors";

@@ -168,7 +168,7 @@ private:
             throw Error(ErrorCode::unsupported, "text of big-endian machines is not written again")
                 .in(origin_.path())
                 .tensor(entry.key);
-        if (text && entry.type->number == bundle::string_type) origin_.strings(entry);  // its checksum
+        if (text && entry.type->number == bundle::string_type) origin_.check_text(entry);
         if ((packed && !origin_.big_endian()) || text)
             bundle.add_stored(entry, origin_.stored(entry));
         else

@@ -10,7 +10,7 @@
 #include "ballast/error.h"
 #include "container/bundle/assembled_source.h"
 #include "container/bundle/checked_source.h"
-#include "container/bundle/strings.h"
+#include "container/bundle/entry_shape.h"
 #include "container/proto/bundle_messages.h"
 #include "container/table/table.h"
 #include "core/checked.h"
@@ -18,17 +18,30 @@
 namespace ballast::bundle {
 namespace {
 
-/// Where a checksum of nothing stands for no bytes.
-constexpr std::uint32_t unmask(std::uint32_t masked) {
-    const std::uint32_t rotated = masked - 0xa282ead8U;
-    return (rotated >> 17) | (rotated << 15);
-}
-
 bool by_key(const Entry& entry, std::string_view key) {
     return entry.key < key;
 }
 
 }  // namespace
+
+Shape checked_shape(const std::vector<std::int64_t>& dims, const TypeRow& type, const Limits& limits) {
+    std::vector<std::uint64_t> sizes;
+    std::uint64_t elements = 1;
+    bool too_many = false, none = false;
+    for (const std::int64_t dim : dims) {
+        if (dim < 0) throw Error(ErrorCode::damaged, "the tensor has a negative dimension");
+        const auto product = checked_multiply(elements, static_cast<std::uint64_t>(dim));
+        too_many = too_many || !product;
+        none = none || dim == 0;
+        elements = product.value_or(elements);
+        sizes.push_back(static_cast<std::uint64_t>(dim));
+    }
+    const auto bytes = checked_multiply(elements, std::max<std::uint64_t>(type.bytes, 1));
+    if ((too_many && !none) || (!none && (!bytes || *bytes > limits.tensor_bytes)))
+        throw Error(ErrorCode::limit_exceeded, "the tensor declares more bytes than the limit tensor_bytes");
+    if (too_many) throw Error(ErrorCode::limit_exceeded, "the tensor's dimensions are beyond 64 bits");
+    return Shape(sizes);
+}
 
 class Parser {
 public:
@@ -96,7 +109,7 @@ private:
         if (!entry.type)
             throw Error(ErrorCode::damaged, "the tensor has the unknown type " + std::to_string(read.dtype));
         if (read.unknown_rank) throw Error(ErrorCode::damaged, "the tensor has no shape");
-        entry.shape = shape_of(read.dims, *entry.type);
+        entry.shape = checked_shape(read.dims, *entry.type, bundle_->limits_);
         entry.slices = read.slices.size();
         if (read.slices.empty()) place(entry, read);
         if (!key.empty() && key.front() == '\0') {
@@ -106,26 +119,6 @@ private:
             sliced_.push_back(std::move(read.slices));
             bundle_->entries_.push_back(std::move(entry));
         }
-    }
-
-    Shape shape_of(const std::vector<std::int64_t>& dims, const TypeRow& type) const {
-        std::vector<std::uint64_t> sizes;
-        std::uint64_t elements = 1;
-        bool too_many = false, none = false;
-        for (const std::int64_t dim : dims) {
-            if (dim < 0) throw Error(ErrorCode::damaged, "the tensor has a negative dimension");
-            const auto product = checked_multiply(elements, static_cast<std::uint64_t>(dim));
-            too_many = too_many || !product;
-            none = none || dim == 0;
-            elements = product.value_or(elements);
-            sizes.push_back(static_cast<std::uint64_t>(dim));
-        }
-        const auto bytes = checked_multiply(elements, std::max<std::uint64_t>(type.bytes, 1));
-        if ((too_many && !none) || (!none && (!bytes || *bytes > bundle_->limits_.tensor_bytes)))
-            throw Error(ErrorCode::limit_exceeded,
-                        "the tensor declares more bytes than the limit tensor_bytes");
-        if (too_many) throw Error(ErrorCode::limit_exceeded, "the tensor's dimensions are beyond 64 bits");
-        return Shape(sizes);
     }
 
     void place(Entry& entry, const proto::BundleEntry& read) {
@@ -300,10 +293,21 @@ TensorInfo Bundle::tensor(const Entry& entry) const {
 
 Extent Bundle::stored(const Entry& entry) const {
     if (entry.slices != 0) return {};
+    if (entry.assembled && entry.type->bytes == 0) return {entry.assembled, 0, entry.size};
     return {sources_[static_cast<std::size_t>(entry.shard)], entry.offset, entry.size};
 }
 
 std::vector<std::string> Bundle::strings(const Entry& entry) const {
+    std::vector<std::string> result;
+    decode_text(entry, [&](std::string_view text) { result.emplace_back(text); });
+    return result;
+}
+
+void Bundle::check_text(const Entry& entry) const {
+    decode_text(entry, {});
+}
+
+void Bundle::decode_text(const Entry& entry, const EachString& each) const {
     try {
         if (entry.type->number != string_type || entry.slices != 0)
             throw Error(ErrorCode::unsupported, "the tensor holds no strings, or in slices");
@@ -312,7 +316,7 @@ std::vector<std::string> Bundle::strings(const Entry& entry) const {
         const Extent extent = stored(entry);
         std::string bytes(static_cast<std::size_t>(extent.length), '\0');
         extent.source->read_at(extent.offset, std::as_writable_bytes(std::span(bytes)));
-        return decode_strings(bytes, entry.shape.element_count(), entry.crc, big_endian_);
+        decode_strings(bytes, entry.shape.element_count(), entry.crc, big_endian_, each);
     } catch (Error& error) {
         error.in(path_).tensor(entry.key);
         throw;

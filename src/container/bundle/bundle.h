@@ -16,6 +16,7 @@
 #include "ballast/index.h"
 #include "ballast/io.h"
 #include "ballast/limits.h"
+#include "container/bundle/strings.h"
 #include "container/bundle/types.h"
 
 namespace ballast::bundle {
@@ -42,24 +43,30 @@ public:
     const std::vector<Entry>& entries() const noexcept { return entries_; }
     const Entry* find(std::string_view key) const noexcept;
     std::uint64_t shards() const noexcept { return shards_; }
+    /// 2; 1 for what parse_v1() read, whose `shards` are its files.
+    unsigned version() const noexcept { return version_; }
     bool big_endian() const noexcept { return big_endian_; }
     /// The path of the index, for messages.
     const std::string& path() const noexcept { return path_; }
 
     /// Where and how the tensor is stored, under its key. Not for text.
     TensorInfo tensor(const Entry& entry) const;
-    /// The strings of a text tensor, row-major. Errors as of parse().
+    /// The strings of a text tensor, row-major; check_text() only checks them. Errors as of parse().
     std::vector<std::string> strings(const Entry& entry) const;
+    void check_text(const Entry& entry) const;
     /// The bytes of a tensor as they are stored; of a text tensor unchecked.
     Extent stored(const Entry& entry) const;
 
 private:
     friend class Parser;
+    friend class V1Parser;
     Bundle() = default;
+    void decode_text(const Entry& entry, const EachString& each) const;
 
     Limits limits_;
     std::string path_;
     std::uint64_t shards_ = 0;
+    unsigned version_ = 2;
     bool big_endian_ = false;
     std::vector<Entry> entries_;
     std::vector<std::shared_ptr<const io::Source>> sources_;  ///< by shard; null where nothing refers to it

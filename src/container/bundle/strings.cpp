@@ -33,19 +33,18 @@ Error mismatch(std::string message) {
 
 }  // namespace
 
-std::vector<std::string> decode_strings(std::string_view stored, std::uint64_t count, std::uint32_t crc,
-                                        bool big_endian) {
-    if (count == 0 && stored.empty()) return {};
+void decode_strings(std::string_view stored, std::uint64_t count, std::uint32_t crc, bool big_endian,
+                    const EachString& each) {
+    if (count == 0 && stored.empty()) return;
     if (count > stored.size()) throw Error(ErrorCode::damaged, "a text tensor has fewer bytes than strings");
-    std::vector<std::uint64_t> lengths;
-    lengths.reserve(static_cast<std::size_t>(count));
     std::uint32_t running = 0;
+    std::uint64_t sum = 0;
     std::string_view rest = stored;
     for (std::uint64_t i = 0; i < count; ++i) {
         const auto length = table::take_varint(rest);
-        if (!length || *length > stored.size())
+        if (!length || *length > stored.size() - sum)
             throw Error(ErrorCode::damaged, "a text tensor holds an impossible length");
-        lengths.push_back(*length);
+        sum += *length;
         running = extend_length(running, *length, big_endian);
     }
     if (rest.size() < 4) throw Error(ErrorCode::damaged, "a text tensor ends within its lengths");
@@ -55,37 +54,45 @@ std::vector<std::string> decode_strings(std::string_view stored, std::uint64_t c
         throw mismatch("the lengths of a text tensor do not fit their checksum");
     running = extend(running, rest.substr(0, 4));
     rest.remove_prefix(4);
-    std::vector<std::string> strings;
-    strings.reserve(lengths.size());
     running = extend(running, rest);
-    for (const std::uint64_t length : lengths) {
-        if (length > rest.size()) throw Error(ErrorCode::damaged, "a text tensor ends within a string");
-        strings.emplace_back(rest.substr(0, static_cast<std::size_t>(length)));
-        rest.remove_prefix(static_cast<std::size_t>(length));
-    }
-    if (!rest.empty()) throw Error(ErrorCode::damaged, "a text tensor has bytes behind its strings");
+    if (rest.size() < sum) throw Error(ErrorCode::damaged, "a text tensor ends within a string");
+    if (rest.size() > sum) throw Error(ErrorCode::damaged, "a text tensor has bytes behind its strings");
     // An empty one is stored as its checksum alone.
     if (count != 0 && running != crc) throw mismatch("a text tensor does not fit its checksum");
-    return strings;
+    if (!each) return;
+    // The lengths again, which costs less than keeping them: they may be as many as there are bytes.
+    std::string_view lengths = stored;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const auto length = static_cast<std::size_t>(*table::take_varint(lengths));
+        each(rest.substr(0, length));
+        rest.remove_prefix(length);
+    }
 }
 
-EncodedStrings encode_strings(std::span<const std::string> strings) {
+EncodedStrings encode_strings(const std::function<void(const EachString&)>& walk) {
     EncodedStrings result;
     std::uint32_t crc = 0;
-    for (const std::string& text : strings) {
+    walk([&](std::string_view text) {
         table::put_varint(result.bytes, text.size());
         crc = extend_length(crc, text.size(), false);
-    }
+    });
     std::string word;
     table::put_fixed32(word, table::mask(crc));
     crc = extend(crc, word);
     result.bytes += word;
-    for (const std::string& text : strings) {
+    walk([&](std::string_view text) {
         result.bytes += text;
         crc = extend(crc, text);
-    }
+    });
     result.crc = table::mask(crc);
     return result;
+}
+
+EncodedStrings encode_strings(std::span<const std::string> strings) {
+    return encode_strings([&](const EachString& each) {
+        for (const std::string& text : strings)
+            each(text);
+    });
 }
 
 }  // namespace ballast::bundle

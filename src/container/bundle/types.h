@@ -27,6 +27,12 @@ const TypeRow* type_of(DType dtype) noexcept;
 
 inline constexpr std::uint8_t string_type = 7, variant_type = 21;
 
+/// A checksum as the bytes have it, of one as it is stored (table::mask()).
+constexpr std::uint32_t unmask(std::uint32_t masked) noexcept {
+    const std::uint32_t rotated = masked - 0xa282ead8U;
+    return (rotated >> 17) | (rotated << 15);
+}
+
 /// "P.index"
 std::string index_name(std::string_view prefix);
 /// "P.data-00002-of-00005"

@@ -15,51 +15,6 @@ std::int64_t signed_number(Reader& message) {
     return static_cast<std::int64_t>(number(message));
 }
 
-void read_shape(Reader shape, BundleEntry& entry) {
-    while (shape.next()) {
-        if (shape.tag() == 2) {
-            Reader dim = message_in(bytes(shape));
-            std::int64_t size = 0;
-            while (dim.next())
-                if (dim.tag() == 1)
-                    size = signed_number(dim);
-                else
-                    dim.skip();
-            if (entry.dims.size() == most_dims)
-                throw Error(ErrorCode::limit_exceeded, "a tensor has more than 254 dimensions");
-            entry.dims.push_back(size);
-        } else if (shape.tag() == 3) {
-            entry.unknown_rank = number(shape) != 0;
-        } else {
-            shape.skip();
-        }
-    }
-}
-
-TensorSlice read_slice(Reader message) {
-    TensorSlice slice;
-    while (message.next()) {
-        if (message.tag() != 1) {
-            message.skip();
-            continue;
-        }
-        Reader extent = message_in(bytes(message));
-        SliceExtent read;
-        while (extent.next()) {
-            if (extent.tag() == 1)
-                read.start = signed_number(extent);
-            else if (extent.tag() == 2)
-                read.length = signed_number(extent);
-            else
-                extent.skip();
-        }
-        if (slice.size() == most_dims)
-            throw Error(ErrorCode::limit_exceeded, "a slice has more than 254 dimensions");
-        slice.push_back(read);
-    }
-    return slice;
-}
-
 /// Fields that are zero are left out.
 void add(Writer& message, protozero::pbf_tag_type tag, std::int64_t value) {
     if (value != 0) message.add_int64(tag, value);
@@ -101,6 +56,53 @@ void put_signed(std::string& out, std::int64_t value) {
 
 }  // namespace
 
+void read_dims(std::string_view text, TensorDims& into) {
+    Reader shape = message_in(text);
+    while (shape.next()) {
+        if (shape.tag() == 2) {
+            Reader dim = message_in(bytes(shape));
+            std::int64_t size = 0;
+            while (dim.next())
+                if (dim.tag() == 1)
+                    size = signed_number(dim);
+                else
+                    dim.skip();
+            if (into.dims.size() == most_dims)
+                throw Error(ErrorCode::limit_exceeded, "a tensor has more than 254 dimensions");
+            into.dims.push_back(size);
+        } else if (shape.tag() == 3) {
+            into.unknown_rank = number(shape) != 0;
+        } else {
+            shape.skip();
+        }
+    }
+}
+
+TensorSlice read_slice(std::string_view text) {
+    Reader message = message_in(text);
+    TensorSlice slice;
+    while (message.next()) {
+        if (message.tag() != 1) {
+            message.skip();
+            continue;
+        }
+        Reader extent = message_in(bytes(message));
+        SliceExtent read;
+        while (extent.next()) {
+            if (extent.tag() == 1)
+                read.start = signed_number(extent);
+            else if (extent.tag() == 2)
+                read.length = signed_number(extent);
+            else
+                extent.skip();
+        }
+        if (slice.size() == most_dims)
+            throw Error(ErrorCode::limit_exceeded, "a slice has more than 254 dimensions");
+        slice.push_back(read);
+    }
+    return slice;
+}
+
 BundleHeader read_header(std::string_view text) {
     return guarded("the header of the checkpoint", [&] {
         BundleHeader header;
@@ -128,6 +130,7 @@ BundleHeader read_header(std::string_view text) {
 BundleEntry read_entry(std::string_view text) {
     return guarded("an entry of the checkpoint", [&] {
         BundleEntry entry;
+        TensorDims shape;
         Reader message = message_in(text);
         while (message.next()) {
             switch (message.tag()) {
@@ -135,7 +138,7 @@ BundleEntry read_entry(std::string_view text) {
                     entry.dtype = number(message);
                     break;
                 case 2:
-                    read_shape(message_in(bytes(message)), entry);
+                    read_dims(bytes(message), shape);
                     break;
                 case 3:
                     entry.shard = signed_number(message);
@@ -155,12 +158,14 @@ BundleEntry read_entry(std::string_view text) {
                 case 7:
                     if (entry.slices.size() == most_slices)
                         throw Error(ErrorCode::limit_exceeded, "a tensor has more than 1,000,000 slices");
-                    entry.slices.push_back(read_slice(message_in(bytes(message))));
+                    entry.slices.push_back(read_slice(bytes(message)));
                     break;
                 default:
                     message.skip();
             }
         }
+        entry.dims = std::move(shape.dims);
+        entry.unknown_rank = shape.unknown_rank;
         return entry;
     });
 }

@@ -33,9 +33,18 @@ struct BundleEntry {
     std::vector<TensorSlice> slices;
 };
 
+/// What a TensorShapeProto says.
+struct TensorDims {
+    std::vector<std::int64_t> dims;
+    bool unknown_rank = false;
+};
+
 BundleHeader read_header(std::string_view message);
 /// The limits are on what is made of it: more than 254 dimensions or 1,000,000 slices throw limit_exceeded.
 BundleEntry read_entry(std::string_view message);
+/// Parts of other messages; what protozero throws is the caller's to guard. The same limits.
+void read_dims(std::string_view shape, TensorDims& into);
+TensorSlice read_slice(std::string_view message);
 std::string write_header(const BundleHeader& header);
 std::string write_entry(const BundleEntry& entry);
 

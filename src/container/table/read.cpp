@@ -16,18 +16,14 @@ namespace {
 constexpr std::string_view magic("\x57\xfb\x80\x8b\x24\x75\x47\xdb", 8);
 constexpr std::uint64_t trailer_size = 5;
 
-struct Handle {
-    std::uint64_t offset = 0, size = 0;
-};
-
 class Reader {
 public:
-    Reader(const io::Source& source, const Limits& limits, const Visit& visit)
-        : source_(source), limits_(limits), visit_(visit) {}
-
-    void run() {
+    Reader(const io::Source& source, const Bounds& bounds) : source_(source), bounds_(bounds) {
         if (source_.size() < footer_size) throw truncated("the file is too short for a table", 0);
         end_ = source_.size() - footer_size;
+    }
+
+    void run(const VisitEntry& visit) {
         std::string footer(footer_size, '\0');
         source_.read_at(end_, std::as_writable_bytes(std::span(footer)));
         std::string_view rest(footer);
@@ -36,11 +32,47 @@ public:
         take_handle(rest, end_);  // of the metaindex, which nobody needs
         const Handle index = take_handle(rest, end_);
         std::vector<Handle> blocks;
-        const std::string contents = block(index);
-        decode(contents, index.offset, [&](std::string_view, std::string_view value) {
+        const Contents contents = block(index);
+        decode(contents, index, [&](const Entry& entry) {
+            std::string_view value = entry.value;
             blocks.push_back(take_handle(value, index.offset));
         });
-        read_blocks(blocks);
+        read_blocks(blocks, visit);
+    }
+
+    /// The decompressed contents of a block whose handle has been checked.
+    struct Contents {
+        std::string bytes;
+        bool plain = false;
+    };
+    Contents block(const Handle& handle) {
+        std::string bytes(static_cast<std::size_t>(handle.size + trailer_size), '\0');
+        source_.read_at(handle.offset, std::as_writable_bytes(std::span(bytes)));
+        const std::string_view checked =
+            std::string_view(bytes).substr(0, static_cast<std::size_t>(handle.size + 1));
+        const std::uint32_t crc = io::crc32c(std::as_bytes(std::span(checked)));
+        if (mask(crc) != fixed32(std::string_view(bytes).substr(checked.size())))
+            throw Error(ErrorCode::checksum_mismatch, "a block of the table does not fit its checksum")
+                .in(source_.path())
+                .at(handle.offset)
+                .hint("the file has changed since it was written: use another copy");
+        const auto type = static_cast<unsigned char>(checked.back());
+        bytes.resize(static_cast<std::size_t>(handle.size));
+        try {
+            if (type == 1) bytes = decompressed(bytes, bounds_.block_bytes);
+        } catch (Error& error) {
+            error.in(source_.path()).at(handle.offset);
+            throw;
+        }
+        if (type > 1)
+            throw damaged("a block of the table has the unknown compression " + std::to_string(type),
+                          handle.offset);
+        decoded_ += bytes.size();
+        if (decoded_ > bounds_.total_bytes)
+            throw Error(ErrorCode::limit_exceeded, "the table is larger than the limit metadata_bytes")
+                .in(source_.path())
+                .at(handle.offset);
+        return {std::move(bytes), type == 0};
     }
 
 private:
@@ -56,14 +88,15 @@ private:
         if (!offset || !size) throw damaged("a table's reference to a block does not end", where);
         if (!fits(*offset, *size, end_) || !fits(*offset + *size, trailer_size, end_))
             throw damaged("a table refers to a block outside of the file", where);
-        if (*size > most_block_bytes)
-            throw Error(ErrorCode::limit_exceeded, "a table's block is larger than 64 MiB")
+        if (*size > bounds_.block_bytes)
+            throw Error(ErrorCode::limit_exceeded, "a table's block is larger than " +
+                                                       std::to_string(bounds_.block_bytes >> 20) + " MiB")
                 .in(source_.path())
                 .at(where);
         return {*offset, *size};
     }
 
-    void read_blocks(const std::vector<Handle>& blocks) {
+    void read_blocks(const std::vector<Handle>& blocks, const VisitEntry& visit) {
         std::string last;
         std::uint64_t end = 0;
         bool first = true;
@@ -71,49 +104,21 @@ private:
             // Every writer puts blocks one behind the other; anything else is a block read over and over.
             if (handle.offset < end) throw damaged("the blocks of a table overlap", handle.offset);
             end = handle.offset + handle.size + trailer_size;
-            const std::string contents = block(handle);
-            decode(contents, handle.offset, [&](std::string_view key, std::string_view value) {
-                if (!first && key <= last) throw damaged("the keys of a table do not rise", handle.offset);
+            const Contents contents = block(handle);
+            decode(contents, handle, [&](const Entry& entry) {
+                if (!first && entry.key <= last)
+                    throw damaged("the keys of a table do not rise", handle.offset);
                 first = false;
-                last.assign(key);
-                visit_(key, value, handle.offset);
+                last.assign(entry.key);
+                visit(entry);
             });
         }
     }
 
-    /// The decompressed contents of a block whose handle has been checked.
-    std::string block(const Handle& handle) {
-        std::string bytes(static_cast<std::size_t>(handle.size + trailer_size), '\0');
-        source_.read_at(handle.offset, std::as_writable_bytes(std::span(bytes)));
-        const std::string_view checked =
-            std::string_view(bytes).substr(0, static_cast<std::size_t>(handle.size + 1));
-        const std::uint32_t crc = io::crc32c(std::as_bytes(std::span(checked)));
-        if (mask(crc) != fixed32(std::string_view(bytes).substr(checked.size())))
-            throw Error(ErrorCode::checksum_mismatch, "a block of the table does not fit its checksum")
-                .in(source_.path())
-                .at(handle.offset)
-                .hint("the file has changed since it was written: use another copy");
-        const auto type = static_cast<unsigned char>(checked.back());
-        bytes.resize(static_cast<std::size_t>(handle.size));
-        try {
-            if (type == 1) bytes = decompressed(bytes);
-        } catch (Error& error) {
-            error.in(source_.path()).at(handle.offset);
-            throw;
-        }
-        if (type > 1)
-            throw damaged("a block of the table has the unknown compression " + std::to_string(type),
-                          handle.offset);
-        decoded_ += bytes.size();
-        if (decoded_ > limits_.metadata_bytes)
-            throw Error(ErrorCode::limit_exceeded, "the table is larger than the limit metadata_bytes")
-                .in(source_.path())
-                .at(handle.offset);
-        return bytes;
-    }
-
     template <class Each>
-    void decode(std::string_view contents, std::uint64_t offset, Each each) const {
+    void decode(const Contents& block, const Handle& handle, Each each) const {
+        const std::string_view contents = block.bytes;
+        const std::uint64_t offset = handle.offset;
         if (contents.size() < 4) throw truncated("a block of the table is too short", offset);
         const std::uint64_t restarts = fixed32(contents.substr(contents.size() - 4));
         if (restarts == 0 || restarts > (contents.size() - 4) / 4)
@@ -133,7 +138,8 @@ private:
                     .in(source_.path())
                     .at(offset);
             rest.remove_prefix(static_cast<std::size_t>(*fresh));
-            each(std::string_view(key), rest.substr(0, static_cast<std::size_t>(*size)));
+            const auto place = static_cast<std::uint64_t>(rest.data() - contents.data());
+            each(Entry{key, rest.substr(0, static_cast<std::size_t>(*size)), handle, place, block.plain});
             rest.remove_prefix(static_cast<std::size_t>(*size));
         }
     }
@@ -141,8 +147,7 @@ private:
     static constexpr std::size_t most_key = 64 << 10;
 
     const io::Source& source_;
-    const Limits& limits_;
-    const Visit& visit_;
+    const Bounds& bounds_;
     std::uint64_t end_ = 0, decoded_ = 0;
 };
 
@@ -156,7 +161,17 @@ bool has_magic(const io::Source& source) {
 }
 
 void read(const io::Source& source, const Limits& limits, const Visit& visit) {
-    Reader(source, limits, visit).run();
+    Bounds bounds;
+    bounds.total_bytes = limits.metadata_bytes;
+    read(source, bounds, [&](const Entry& entry) { visit(entry.key, entry.value, entry.block.offset); });
+}
+
+void read(const io::Source& source, const Bounds& bounds, const VisitEntry& visit) {
+    Reader(source, bounds).run(visit);
+}
+
+std::string read_block(const io::Source& source, const Bounds& bounds, const Handle& block) {
+    return Reader(source, bounds).block(block).bytes;
 }
 
 }  // namespace ballast::table

@@ -13,11 +13,11 @@ constexpr std::uint64_t most_expansion = 64;  ///< the format's own bound is abo
 
 }  // namespace
 
-std::string decompressed(const std::string& stored) {
+std::string decompressed(const std::string& stored, std::uint64_t most) {
     std::size_t length = 0;
     if (!snappy::GetUncompressedLength(stored.data(), stored.size(), &length))
         throw Error(ErrorCode::damaged, "a compressed block has no length");
-    if (length > most_block_bytes || length > most_expansion * stored.size())
+    if (length > most || length > most_expansion * stored.size())
         throw Error(ErrorCode::limit_exceeded, "a compressed block declares an absurd length");
     std::string bytes(length, '\0');
     if (!snappy::RawUncompress(stored.data(), stored.size(), bytes.data()))

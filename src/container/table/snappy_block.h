@@ -7,10 +7,8 @@
 
 namespace ballast::table {
 
-inline constexpr std::uint64_t most_block_bytes = 64ull << 20;
-
-/// Errors (without path and offset): damaged, limit_exceeded for a length the stored bytes cannot stand for,
-/// backend_missing in a build without Snappy.
-std::string decompressed(const std::string& stored);
+/// At most `most` bytes. Errors (without path and offset): damaged, limit_exceeded for a length the stored
+/// bytes cannot stand for, backend_missing in a build without Snappy.
+std::string decompressed(const std::string& stored, std::uint64_t most);
 
 }  // namespace ballast::table

@@ -5,7 +5,7 @@
 
 namespace ballast::table {
 
-std::string decompressed(const std::string&) {
+std::string decompressed(const std::string&, std::uint64_t) {
     throw Error(ErrorCode::backend_missing, "the table is compressed with Snappy, which this build lacks")
         .hint("build Ballast with -Dsnappy=enabled");
 }

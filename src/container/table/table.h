@@ -29,13 +29,37 @@ constexpr std::uint32_t mask(std::uint32_t crc) noexcept {
     return ((crc >> 15) | (crc << 17)) + 0xa282ead8U;
 }
 
+/// A block as the index has it; in the file five bytes follow it, its compression and its checksum.
+struct Handle {
+    std::uint64_t offset = 0, size = 0;
+};
+
+/// What a table may make a reader take.
+struct Bounds {
+    std::uint64_t block_bytes = 64ull << 20;  ///< one block, stored or decompressed
+    std::uint64_t total_bytes = 1ull << 30;   ///< all blocks, decompressed
+};
+
 /// The views end with the call; `block` is the offset of the entry's block, for messages.
 using Visit = std::function<void(std::string_view key, std::string_view value, std::uint64_t block)>;
+
+/// An entry, and where its value lies. The views end with the call that has it.
+struct Entry {
+    std::string_view key, value;
+    Handle block;
+    std::uint64_t place = 0;  ///< of the value in the block's contents
+    bool plain = false;       ///< the contents are stored as they are: the value is at block.offset + place
+};
+using VisitEntry = std::function<void(const Entry&)>;
 
 /// Calls `visit` for every entry in the order of keys, which rises strictly. Errors: damaged, truncated,
 /// checksum_mismatch with offset; limit_exceeded; backend_missing for a compressed block without Snappy in
 /// the build.
 void read(const io::Source& source, const Limits& limits, const Visit& visit);
+void read(const io::Source& source, const Bounds& bounds, const VisitEntry& visit);
+
+/// The contents of a block that read() has met, read and checked again.
+std::string read_block(const io::Source& source, const Bounds& bounds, const Handle& block);
 
 /// Builds a table byte for byte as TensorFlow does: blocks of 256 KiB, no compression.
 class Writer {
