@@ -254,6 +254,7 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
             "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is "
             "tf_keras' (Keras 3 "
             "needs --flavor keras3)");
+    report_unread_types(report, model, framework == Framework::keras3 ? "Keras 3" : "tf_keras");
     return Writer(model, options, report, framework).plan(std::move(file_name));
 }
 

@@ -105,6 +105,7 @@ void build(Output& output, const Model& model, Framework flavor, const SaveOptio
 
 Output lower_to(const ShardRule& rule, const Model& model, const SaveOptions& options, Report& report) {
     const Framework flavor = flavor_to_write(model, options);
+    if (flavor == Framework::tf_keras) report_unread_types(report, model, "tf_keras");
     Output output(rule, flavor, options.compression);
     build(output, model, flavor, options, report);
     report_dropped(report, model, Part::loose, "no layer owns it, and Keras stores layers only", true);

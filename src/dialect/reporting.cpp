@@ -2,6 +2,8 @@
 // What the writers of all formats report about a value, see reporting.h.
 #include "dialect/reporting.h"
 
+#include "model/model_tensors.h"
+
 namespace ballast {
 namespace {
 
@@ -54,6 +56,15 @@ const io::Source* file_of(const TensorExpr& value) {
 void report_assets_left(Report& report, const Model& model) {
     for (const Blob& asset : model.assets)
         report.add(Kind::dropped, asset.name, {}, "a weights file holds no assets");
+}
+
+void report_unread_types(Report& report, const Model& model, std::string_view framework) {
+    std::size_t count = 0;
+    for (const ModelTensor& tensor : model_tensors(model))
+        if (tensor.part == Part::weight && tensor.value->dtype() == DType::bfloat16) ++count;
+    if (count == 0) return;
+    report.warn(std::string(framework) + " does not read bfloat16 from such files (" + std::to_string(count) +
+                " tensors); --dtype float32 makes one that it reads");
 }
 
 void report_left_behind(Report& report, const Model& model) {

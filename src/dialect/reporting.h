@@ -25,6 +25,9 @@ void report_left_behind(Report& report, const Model& model);
 void report_written(Report& report, const TensorExpr& value, std::string_view stored_name,
                     std::string_view canonical);
 
+/// Warns of weights of types that the framework writes to this kind of file and does not read back.
+void report_unread_types(Report& report, const Model& model, std::string_view framework);
+
 /// Adds one `dropped` entry a variable, with one reason.
 void report_dropped(Report& report, const Optimizer& optimizer, std::string_view reason);
 
