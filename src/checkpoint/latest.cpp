@@ -16,6 +16,8 @@
 #include "checkpoint/numbered_name.h"
 #include "checkpoint/state_file.h"
 #include "core/text.h"
+#include "dialect/model_folder.h"
+#include "dialect/shard_names.h"
 
 namespace ballast {
 namespace {
@@ -112,21 +114,15 @@ private:
                            [&](const auto& entry) { return entry.name.starts_with(data); });
     }
 
-    /// base_00000.weights.h5 beside base.weights.json; base-00001-of-00002.safetensors beside its index.
     bool is_shard(std::string_view name) const {
-        for (const auto& [suffix, manifest] :
-             {std::pair<std::string_view, std::string_view>{".weights.h5", ".weights.json"},
-              {".safetensors", ".safetensors.index.json"}}) {
-            if (!name.ends_with(suffix)) continue;
-            const std::string base = shard_base(name.substr(0, name.size() - suffix.size()));
-            if (!base.empty() && has(base + std::string(manifest))) return true;
-        }
-        return false;
+        const std::string manifest = manifest_of_shard(name);
+        return !manifest.empty() && has(manifest);
     }
 
-    bool is_model_folder(const std::string& name) const {
-        return location_.fs->stat(name + "/saved_model.pb") ||
-               (location_.fs->stat(name + "/config.json") && location_.fs->stat(name + "/model.weights.h5"));
+    bool is_model(const std::string& name) const {
+        return is_model_folder([&](std::string_view part) {
+            return location_.fs->stat(name + "/" + std::string(part)).has_value();
+        });
     }
 
     /// The name to open, and of that the part to read numbers from; nothing for what is no checkpoint.
@@ -134,7 +130,7 @@ private:
         const std::string& name = entry.name;
         if (name.starts_with('.')) return std::nullopt;
         if (entry.kind == io::FileKind::directory) {
-            if (!is_model_folder(name)) return std::nullopt;
+            if (!is_model(name)) return std::nullopt;
             return std::pair(name, std::string_view(name));
         }
         if (entry.kind == io::FileKind::other) return std::nullopt;

@@ -36,10 +36,6 @@ bool smaller(const std::string& a, const std::string& b) {
     return a.size() != b.size() ? a.size() < b.size() : a < b;
 }
 
-bool all_digits(std::string_view text, std::size_t count) {
-    return text.size() == count && std::all_of(text.begin(), text.end(), is_digit);
-}
-
 }  // namespace
 
 NumberedName::NumberedName(std::string_view stem) {
@@ -69,19 +65,6 @@ NumberedName::NumberedName(std::string_view stem) {
 bool operator<(const NumberedName& a, const NumberedName& b) {
     return std::lexicographical_compare(a.numbers.begin(), a.numbers.end(), b.numbers.begin(),
                                         b.numbers.end(), smaller);
-}
-
-std::string shard_base(std::string_view stem) {
-    constexpr std::size_t digits = 5;
-    constexpr std::string_view of = "-of-";
-    if (stem.size() <= digits || !all_digits(stem.substr(stem.size() - digits), digits)) return {};
-    std::string_view rest = stem.substr(0, stem.size() - digits);
-    if (rest.ends_with('_')) return std::string(rest.substr(0, rest.size() - 1));
-    if (!rest.ends_with(of)) return {};
-    rest.remove_suffix(of.size());
-    if (rest.size() <= digits + 1 || !all_digits(rest.substr(rest.size() - digits), digits)) return {};
-    rest.remove_suffix(digits);
-    return rest.ends_with('-') ? std::string(rest.substr(0, rest.size() - 1)) : std::string();
 }
 
 }  // namespace ballast

@@ -20,7 +20,4 @@ struct NumberedName {
     friend bool operator<(const NumberedName& a, const NumberedName& b);
 };
 
-/// "model_00003" -> "model", "model-00001-of-00002" -> "model": of a member of a shard set; empty for others.
-std::string shard_base(std::string_view stem);
-
 }  // namespace ballast

@@ -9,7 +9,8 @@
 namespace ballast {
 namespace {
 
-constexpr std::string_view keras_suffix = ".weights.h5", stem_part = ".weights";
+constexpr std::string_view keras_suffix = ".weights.h5", stem_part = ".weights",
+                           manifest_suffix = ".weights.json";
 constexpr std::size_t digits = 5;
 
 constexpr std::string_view index_suffix = ".safetensors.index.json", tensors_suffix = ".safetensors";
@@ -40,6 +41,22 @@ bool is_indexed_name(std::string_view base, std::string_view name) {
     return indexed_name(base, number, count) == name;
 }
 
+/// Takes five digits off the end; false when there are none.
+bool drop_number(std::string_view& stem) {
+    if (stem.size() <= digits) return false;
+    const std::string_view number = stem.substr(stem.size() - digits);
+    if (number.find_first_not_of("0123456789") != number.npos) return false;
+    stem.remove_suffix(digits);
+    return true;
+}
+
+/// Takes `end` off the end; false when something else is there, or nothing before it.
+bool drop(std::string_view& stem, std::string_view end) {
+    if (!stem.ends_with(end) || stem.size() == end.size()) return false;
+    stem.remove_suffix(end.size());
+    return true;
+}
+
 }  // namespace
 
 std::string keras_shard_base(std::string_view manifest_name) {
@@ -65,6 +82,17 @@ std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::strin
     const auto [end, error] = std::from_chars(first, last, index);
     if (error != std::errc() || end != last || keras_shard_name(base, index) != name) return std::nullopt;
     return index;
+}
+
+std::string manifest_of_shard(std::string_view name) {
+    std::string_view stem = name;
+    if (drop(stem, keras_suffix))
+        return drop_number(stem) && drop(stem, "_") ? std::string(stem) + std::string(manifest_suffix)
+                                                    : std::string();
+    if (drop(stem, tensors_suffix) && drop_number(stem) && drop(stem, "-of-") && drop_number(stem) &&
+        drop(stem, "-"))
+        return std::string(stem) + std::string(index_suffix);
+    return {};
 }
 
 std::vector<std::uint64_t> free_indices(const std::vector<std::uint64_t>& used, std::size_t count) {

@@ -18,6 +18,10 @@ std::string keras_shard_name(std::string_view base, std::uint64_t index);
 /// The index of a name keras_shard_name() makes of this base; nothing for any other name.
 std::optional<std::uint64_t> keras_shard_index(std::string_view base, std::string_view name);
 
+/// "a_00003.weights.h5" -> "a.weights.json", "a-00001-of-00002.safetensors" -> "a.safetensors.index.json":
+/// what the file is a shard of, if that is beside it. Empty for names that no shard has.
+std::string manifest_of_shard(std::string_view name);
+
 /// The `count` lowest numbers that are not in `used`.
 std::vector<std::uint64_t> free_indices(const std::vector<std::uint64_t>& used, std::size_t count);
 

@@ -11,6 +11,8 @@
 
 #include "ballast/error.h"
 #include "ballast/registry.h"
+#include "dialect/model_folder.h"
+#include "dialect/shard_names.h"
 
 namespace ballast::tool {
 namespace {
@@ -32,9 +34,8 @@ bool is_link(const fs::path& path) {
     return fs::is_symlink(path, unknown);
 }
 
-bool is_model_folder(const fs::path& folder) {
-    return is_there(folder / "saved_model.pb") ||
-           (is_there(folder / "config.json") && is_there(folder / "model.weights.h5"));
+bool is_model(const fs::path& folder) {
+    return is_model_folder([&](std::string_view part) { return is_there(folder / part); });
 }
 
 bool has_known_suffix(const std::string& name) {
@@ -44,24 +45,9 @@ bool has_known_suffix(const std::string& name) {
     return false;
 }
 
-bool all_digits(std::string_view text) {
-    return !text.empty() && text.find_first_not_of("0123456789") == text.npos;
-}
-
-/// "a_00001.weights.h5" beside "a.weights.json", "a-00001-of-00002.safetensors" beside its index.
-bool is_member_of_set(const fs::path& folder, std::string_view name) {
-    constexpr std::string_view h5 = ".weights.h5", tensors = ".safetensors";
-    if (name.ends_with(h5)) {
-        const std::string_view stem = name.substr(0, name.size() - h5.size());
-        const std::size_t mark = stem.rfind('_');
-        return mark != stem.npos && all_digits(stem.substr(mark + 1)) &&
-               is_there(folder / (std::string(stem.substr(0, mark)) + ".weights.json"));
-    }
-    if (!name.ends_with(tensors)) return false;
-    const std::size_t of = name.rfind("-of-");
-    const std::size_t mark = of == name.npos ? of : name.rfind('-', of - 1);
-    return mark != name.npos &&
-           is_there(folder / (std::string(name.substr(0, mark)) + ".safetensors.index.json"));
+bool is_shard(const fs::path& path) {
+    const std::string manifest = manifest_of_shard(path.filename().native());
+    return !manifest.empty() && is_there(path.parent_path() / manifest);
 }
 
 class Walk {
@@ -69,7 +55,7 @@ public:
     Walk(Search search, std::vector<FoundSource>& found) : search_(search), found_(found) {}
 
     void folder(const fs::path& root) {
-        if (is_model_folder(root)) {
+        if (is_model(root)) {
             found_.push_back({root, own_name(root)});
             return;
         }
@@ -79,7 +65,7 @@ public:
             pending.pop_back();
             std::vector<fs::path> below;
             for (const fs::path& path : entries(at)) {
-                if (!is_folder(path) || is_model_folder(path))
+                if (!is_folder(path) || is_model(path))
                     entry(root, path);
                 else if (!is_link(path))
                     below.push_back(path);
@@ -118,7 +104,7 @@ private:
             if (taken_.insert(source).second) found_.push_back({source, source.lexically_relative(root)});
         };
         if (is_folder(path) || search_ == Search::files) return add(path);
-        if (is_member_of_set(path.parent_path(), name)) return;
+        if (is_shard(path)) return;
         if (name.ends_with(".index") && name.size() > 6) {
             fs::path prefix = path;
             return add(prefix.replace_filename(name.substr(0, name.size() - 6)));

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "ballast/checkpoint.h"
-#include "checkpoint/numbered_name.h"
+#include "dialect/shard_names.h"
 #include "support/expect_error.h"
 #include "support/scratch.h"
 
@@ -123,10 +123,12 @@ TEST_CASE("what is no folder is an error") {
 }
 
 TEST_CASE("members of shard sets by name") {
-    CHECK(shard_base("model_00003") == "model");
-    CHECK(shard_base("model-00001-of-00002") == "model");
-    CHECK(shard_base("model_0003").empty());
-    CHECK(shard_base("00003").empty());
-    CHECK(shard_base("model-1-of-00002").empty());
-    CHECK(shard_base("-of-00002").empty());
+    CHECK(manifest_of_shard("model_00003.weights.h5") == "model.weights.json");
+    CHECK(manifest_of_shard("model-00001-of-00002.safetensors") == "model.safetensors.index.json");
+    for (const char* name : {"model_0003.weights.h5", "_00003.weights.h5", "00003.weights.h5", ".weights.h5",
+                             "model_00003.h5", "model_0000x.weights.h5", "model-1-of-00002.safetensors",
+                             "-of-00002.safetensors", "-00001-of-00002.safetensors", "model.safetensors"}) {
+        CAPTURE(name);
+        CHECK(manifest_of_shard(name).empty());
+    }
 }
