@@ -15,6 +15,10 @@ const Format& target_format(std::string_view to, std::uint64_t max_shard_size, L
     const Format& format = registry.for_writing(to, destination.name);
     const FormatInfo& info = format.info();
     if (info.kind != Location::Kind::file) destination.kind = info.kind;
+    // P.index stands for P, as it does for reading; ".index" for the prefix without a name.
+    constexpr std::string_view index_suffix = ".index";
+    if (info.kind == Location::Kind::prefix && destination.name.ends_with(index_suffix))
+        destination.name.resize(destination.name.size() - index_suffix.size());
     if (max_shard_size == 0) return format;
     if (info.set_format.empty())
         throw Error(ErrorCode::invalid_argument,

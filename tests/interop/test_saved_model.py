@@ -10,7 +10,7 @@ from architectures import REGISTRY, predict
 from cases import CROSSING, SHARP, by_position, each
 from compare import assert_predictions, assert_weights
 from frameworks import keras, tf, tf_keras
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from randomise import randomise
 from workshop import load
 
@@ -237,3 +237,39 @@ def test_what_is_not_written(workshop, tmp_path):
     keras3 = workshop.source(REGISTRY["nested_functional"], "keras")
     refused = tool.run("convert", keras3.keras_zip, tmp_path / "k3", "--to", "saved_model", expect=tool.REFUSED)
     assert "model.export()" in refused.stderr
+
+
+def test_basic_pitch(wheel_files, tmp_path):
+    """A published model of TensorFlow 2.4.1 with layers of its own classes and an old optimizer."""
+    path = wheel_files / "basic_pitch/saved_models/icassp_2022/nmp"
+    metadata = tool.inspect(path)["metadata"]
+    assert metadata["kind"] == "Keras 2" and metadata["tensorflow_version"] == "2.4.1"
+    signature = metadata["signatures"]["serving_default"]
+    assert [(t["name"], t["shape"]) for t in signature["inputs"]] == [("input_2", [-1, 43844, 1])]
+    assert {t["name"] for t in signature["outputs"]} == {"contour", "note", "onset"}
+    tool.convert(path, tmp_path / "s.safetensors", "--names", "stored")
+    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
+    found, expected = load_file(tmp_path / "s.safetensors"), variables(path)
+    assert sorted(found) == sorted(key.removesuffix(suffix) for key in expected) and len(found) == 73
+    for key, value in expected.items():
+        ours = found[key.removesuffix(suffix)]
+        assert ours.dtype == value.dtype and ours.shape == value.shape and ours.tobytes() == value.tobytes(), key
+    # By names: layers of classes that nobody knows have no weights here, all others have theirs.
+    tool.convert(path, tmp_path / "c.safetensors")
+    named = load_file(tmp_path / "c.safetensors")
+    assert {"conv2d_1/kernel", "contours-reduced/bias", "optimizer/m/conv2d_1/kernel"} <= set(named)
+    # Other weights in it: its signature uses them.
+    changed = {name: value * 0.5 if name.endswith("kernel") else value for name, value in named.items()
+               if not name.startswith(("optimizer/", "keras_api/"))}
+    save_file(changed, tmp_path / "new.safetensors")
+    tool.convert(tmp_path / "new.safetensors", tmp_path / "out", "--to", "saved_model", "--like", path)
+    assert others(tmp_path / "out") == others(path)
+    x = tf.constant(np.random.default_rng(1).normal(size=(1, 43844, 1)).astype("f4"))
+    ours, theirs = tf.saved_model.load(str(tmp_path / "out")), tf.saved_model.load(str(path))
+    before = theirs.signatures["serving_default"](x)["note"].numpy()
+    for variable in theirs.variables:
+        if variable.name.endswith("kernel:0"):
+            variable.assign(variable * 0.5)
+    after = theirs.signatures["serving_default"](x)["note"].numpy()
+    assert not np.array_equal(before, after)
+    np.testing.assert_array_equal(ours.signatures["serving_default"](x)["note"], after)

@@ -180,6 +180,16 @@ def test_other_ways_to_name_it(tmp_path):
     assert (folder / ".index").exists()
     for path in (folder, str(folder) + "/", folder / ".index"):
         assert tool.inspect(path)["tensors"][0]["name"] == "v"
+        assert_same(read_ours(path, tmp_path), {"v": np.array([1, 2], "f4")})
+    # Written by the name of its index; a folder alone is where a file goes.
+    other = tmp_path / "other"
+    other.mkdir()
+    for options in ((), ("-f", "--max-shard-size", "4kB")):
+        tool.convert(folder, other / ".index", "--to", "tf", *options)
+        variable = tf.Variable([0.0, 0.0])
+        tf.train.Checkpoint(v=variable).read(str(other) + "/").assert_consumed()
+        assert variable.numpy().tolist() == [1, 2]
+    assert sorted(path.name for path in other.iterdir()) == [".data-00000-of-00002", ".index"]
 
 
 def test_flipped_bits_are_found(tmp_path):
