@@ -17,7 +17,9 @@
 #include "model/foreign_weights.h"
 #include "model/migrate/migrate.h"
 #include "model/naming.h"
+#include "model/optimizer_historic.h"
 #include "model/optimizer_order.h"
+#include "model/order.h"
 
 namespace ballast::keras_legacy {
 namespace {
@@ -243,18 +245,47 @@ private:
         optimizer.config = model.training_config["optimizer_config"];
         optimizer.class_name = plain_class(optimizer.config["class_name"].as_string());
         const auto names = canonical_weight_names(model);
-        for (const StoredWeight& stored : stored_.optimizer) {
-            OptimizerVariable variable;
-            variable.stored_key = stored.name;
-            name_slot(stored.name, names, variable);
-            lifting_.add_optimizer_variable(std::move(variable), stored.tensor);
+        for (const StoredWeight& stored : stored_.optimizer)
+            name_slot(stored.name, names, optimizer.variables.emplace_back());
+        if (is_historic(optimizer, stored_.keras_version)) name_by_place(names);
+        std::vector<OptimizerVariable> variables = std::exchange(optimizer.variables, {});
+        for (std::size_t i = 0; i < variables.size(); ++i)
+            lifting_.add_optimizer_variable(std::move(variables[i]), stored_.optimizer[i].tensor);
+    }
+
+    /// Old optimizers' variables have no names of weights; where they stand tells.
+    void name_by_place(const std::vector<std::vector<std::string>>& names) {
+        const Model& model = lifting_.model;
+        std::map<std::pair<LayerId, std::uint32_t>, const StoredWeight*> stored;
+        for (const StoredLayer& layer : stored_.layers) {
+            for (const StoredWeight& weight : layer.weights) {
+                const auto found = weight_names_.find(weight.name);
+                if (found != weight_names_.end())
+                    stored.emplace(std::pair(found->second.layer, found->second.weight), &weight);
+            }
         }
+        std::vector<TrainedWeight> weights;
+        for (const WeightRef& ref : trainable_weights(model, Framework::tf_keras)) {
+            const auto found = stored.find({ref.layer, ref.weight});
+            if (found == stored.end()) continue;
+            weights.push_back(
+                {names[ref.layer][ref.weight], found->second->name, found->second->tensor.shape});
+        }
+        std::vector<Shape> shapes;
+        for (const StoredWeight& variable : stored_.optimizer)
+            shapes.push_back(variable.tensor.shape);
+        std::string reason =
+            along_config_ ? name_historic_slots(*lifting_.model.optimizer, shapes, weights, model.producer)
+                          : "the model's layers are not known";
+        if (!reason.empty())
+            lifting_.warnings.push_back("the optimizer state belongs to no weight for sure: " + reason);
     }
 
     /// "Adam/m/conv1/kernel:0" is the slot m of the weight stored as "conv1/kernel:0"; "iteration:0" a
     /// variable of its own.
     void name_slot(const std::string& name, const std::vector<std::vector<std::string>>& names,
                    OptimizerVariable& variable) {
+        variable.stored_key = name;
         if (name == "iteration:0") variable.slot = "iteration";
         const std::size_t class_end = name.find('/');
         const std::size_t slot_end =

@@ -192,7 +192,7 @@ private:
         if (!whole_)
             return report_dropped(report_, *model_.optimizer, "a weights-only .h5 holds no optimizer state");
         if (own_) return write_state(model_.optimizer->variables);
-        const WholeOptimizer state = whole_optimizer(*model_.optimizer, framework_);
+        const WholeOptimizer state = whole_optimizer(model_, framework_);
         if (!state.reason.empty()) return report_dropped(report_, *model_.optimizer, state.reason);
         for (const std::string& note : state.notes)
             report_.warn(note);

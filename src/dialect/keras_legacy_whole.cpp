@@ -229,7 +229,8 @@ WholeConfigs whole_configs(const Model& model, Framework framework) {
     return configs;
 }
 
-WholeOptimizer whole_optimizer(const Optimizer& optimizer, Framework framework) {
+WholeOptimizer whole_optimizer(const Model& model, Framework framework) {
+    const Optimizer& optimizer = *model.optimizer;
     WholeOptimizer result;
     const std::string_view flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
     if (optimizer.flavor.empty()) {
@@ -246,10 +247,11 @@ WholeOptimizer whole_optimizer(const Optimizer& optimizer, Framework framework) 
                 result.variables.push_back(variable);
         }
     } else {
-        RestatedOptimizer restated = restate_optimizer(optimizer, flavor);
+        RestatedOptimizer restated = restate_optimizer(model, flavor);
         result.reason = std::move(restated.reason);
         result.unused = std::move(restated.unused);
         result.notes = std::move(restated.notes);
+        result.copies = std::move(restated.read);
         if (restated.state) result.variables = std::move(restated.state->variables);
     }
     if (optimizer.flavor == "legacy" && framework == Framework::tf_keras) return result;

@@ -33,7 +33,8 @@ struct WholeOptimizer {
     std::string reason;  ///< why there are no variables, as the end of a sentence; else empty
 };
 
-/// The state as `framework` lists it, restated when it is the other's. Errors as of restate_optimizer().
-WholeOptimizer whole_optimizer(const Optimizer& optimizer, layout::Framework framework);
+/// The state of the model's optimizer as `framework` lists it, restated when it is the other's. Errors as of
+/// restate_optimizer().
+WholeOptimizer whole_optimizer(const Model& model, layout::Framework framework);
 
 }  // namespace ballast::keras_legacy

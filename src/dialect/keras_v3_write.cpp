@@ -69,16 +69,19 @@ void write_variables(Output& output, const Optimizer& optimizer, Framework flavo
 }
 
 /// State of the other framework, in this one's order.
-void write_restated(Output& output, const Optimizer& optimizer, Framework flavor, Report& report) {
+void write_restated(Output& output, const Model& model, Framework flavor, Report& report) {
+    const Optimizer& optimizer = *model.optimizer;
     const std::string name = framework_name(flavor_name(flavor));
     const std::string origin = "the optimizer state is of " + framework_name(optimizer.flavor);
-    const RestatedOptimizer restated = restate_optimizer(optimizer, flavor_name(flavor));
+    const RestatedOptimizer restated = restate_optimizer(model, flavor_name(flavor));
     if (!restated.state) return report_dropped(report, optimizer, origin + ": " + restated.reason);
     for (const std::string& note : restated.notes)
         report.warn(note);
     for (const TensorExpr& value : restated.unused)
         report.add(ReportEntry::Kind::dropped, source_name(value), {},
                    origin + ", and " + name + "'s has no such variable");
+    for (const TensorExpr& value : restated.read)
+        report.add(ReportEntry::Kind::matched, source_name(value), join(optimizer_group, vars_group) + "/0");
     write_variables(output, *restated.state, flavor, false, report);
 }
 
@@ -96,7 +99,7 @@ void write_optimizer(Output& output, const Model& model, Framework flavor, const
     }
     if (optimizer.flavor.empty())
         return report_dropped(report, optimizer, "the order of the optimizer state is unknown");
-    if (optimizer.flavor != flavor_name(flavor)) return write_restated(output, optimizer, flavor, report);
+    if (optimizer.flavor != flavor_name(flavor)) return write_restated(output, model, flavor, report);
     const bool own = model.producer.dialect == dialect;
     if (!own && optimizer.class_name.starts_with("LossScaleOptimizer"))
         return report_dropped(report, optimizer,

@@ -3,6 +3,7 @@
 #include "ballast/align.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -144,12 +145,25 @@ private:
         if (!model_.optimizer) return;
         if (same_weights()) {
             result_.optimizer = model_.optimizer;
+            rename_slots(*result_.optimizer);
             return;
         }
         for (const OptimizerVariable& variable : model_.optimizer->variables) {
             if (variable.value.is_identity())
                 report_.add(Kind::dropped, variable.value.source()->stored_name, {},
                             "optimizer state does not fit another order of weights");
+        }
+    }
+
+    /// What a slot belongs to may have another name by now.
+    void rename_slots(Optimizer& optimizer) const {
+        const AlignSide unmapped = source_side(model_, {});
+        std::map<std::string_view, std::string_view> names;
+        for (std::size_t i = 0; i < unmapped.items.size() && i < target_.items.size(); ++i)
+            names.emplace(unmapped.items[i].name, target_.items[i].name);
+        for (OptimizerVariable& variable : optimizer.variables) {
+            const auto found = names.find(variable.of_weight);
+            if (found != names.end()) variable.of_weight = found->second;
         }
     }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -11,6 +12,8 @@
 #include <utility>
 
 #include "model/evaluate.h"
+#include "model/optimizer_historic.h"
+#include "model/optimizer_slots.h"
 
 namespace ballast {
 namespace {
@@ -53,14 +56,19 @@ const Tree& option(const Optimizer& optimizer, std::string_view key) {
     return optimizer.config["config"][key];
 }
 
-OptimizerVariable constant(float value) {
+template <class T>
+OptimizerVariable constant(T value, DType dtype) {
     auto bytes = std::make_shared<std::array<std::byte, sizeof value>>();
     std::memcpy(bytes->data(), &value, sizeof value);
     auto tensor = std::make_shared<TensorInfo>();
-    tensor->dtype = DType::float32;
+    tensor->dtype = dtype;
     tensor->stored_bytes = sizeof value;
     tensor->storage.layout = InlineBytes{bytes, *bytes};
     return {TensorExpr(TensorRef(std::move(tensor))), {}, {}, {}};
+}
+
+OptimizerVariable constant(float value) {
+    return constant(value, DType::float32);
 }
 
 RestatedOptimizer refused(std::string reason) {
@@ -171,12 +179,13 @@ OptimizerVariable nadam_product(const Optimizer& optimizer, const TensorExpr& it
     return constant(static_cast<float>(product));
 }
 
-void note_differences(const Optimizer& optimizer, bool legacy, RestatedOptimizer& result) {
+/// `decays` where the learning rate is no schedule that does.
+void note_differences(const Optimizer& optimizer, bool decays, RestatedOptimizer& result) {
     if (optimizer.class_name == "Nadam")
         result.notes.push_back(
             "Nadam goes on a little otherwise in Keras 3, which computes its momentum product by another "
             "rule");
-    if (!legacy) return;
+    if (!decays) return;
     if (option(optimizer, "decay").as_double().value_or(0) != 0)
         result.notes.push_back(
             "the optimizer's `decay` has no equal in Keras 3: give it a learning rate schedule");
@@ -200,23 +209,28 @@ std::optional<OptimizerVariable> rate_of(const Optimizer& optimizer, const Parts
     return value ? std::optional(constant(static_cast<float>(*value))) : std::nullopt;
 }
 
-/// Keras before 2.1 named its variables "Variable_104:0" and kept them in the order of the weights' names,
-/// first one slot of all, then the next: neither can be told from the file.
-bool is_nameless(const Optimizer& optimizer) {
-    return std::ranges::any_of(optimizer.variables, [](const OptimizerVariable& variable) {
-        return variable.stored_key.starts_with("Variable:") || variable.stored_key.starts_with("Variable_");
-    });
+/// Keras 3 counts in int64, Keras before 2.0.7 did in float32: a number that has to be read.
+OptimizerVariable counter(const OptimizerVariable& iteration) {
+    const TensorExpr& value = iteration.value;
+    if (info(value.dtype()).cls != DTypeClass::floating) {
+        OptimizerVariable result = iteration;
+        if (value.dtype() != DType::int64) result.value = TensorExpr::cast(value, DType::int64);
+        return result;
+    }
+    std::array<std::byte, sizeof(double)> bytes{};
+    evaluate(value.dtype() == DType::float64 ? value : TensorExpr::cast(value, DType::float64), 0, bytes);
+    const auto steps = std::bit_cast<double>(bytes);
+    constexpr double most = 9007199254740992.0;  // beyond it not every whole number is one
+    return constant(steps >= 0 && steps <= most ? static_cast<std::int64_t>(steps) : 0, DType::int64);
 }
 
-RestatedOptimizer to_keras3(const Optimizer& optimizer) {
-    if (is_nameless(optimizer))
-        return refused("a Keras before 2.1 wrote it, whose names do not tell what belongs to which weight");
+RestatedOptimizer to_keras3(const Optimizer& optimizer, bool scheduled) {
     const Parts parts = parts_of(optimizer);
     const bool legacy = is_legacy(optimizer);
     bool known = false;
-    const auto rate = rate_of(optimizer, parts, known);
+    const auto rate = scheduled ? std::nullopt : rate_of(optimizer, parts, known);
     if (parts.iteration == nullptr) return refused("it has no iteration");
-    if (!known || (legacy && optimizer.class_name.empty()))
+    if ((!known && !scheduled) || (legacy && optimizer.class_name.empty()))
         return refused(
             "the file tells neither its class nor its learning rate; give the whole model: --config "
             "MODEL.h5");
@@ -228,7 +242,10 @@ RestatedOptimizer to_keras3(const Optimizer& optimizer) {
     Optimizer& state = result.state.emplace();
     state.class_name = optimizer.class_name;
     state.flavor = "keras3";
-    state.variables.push_back(*parts.iteration);
+    const OptimizerVariable iteration = counter(*parts.iteration);
+    state.variables.push_back(iteration);
+    if (info(parts.iteration->value.dtype()).cls == DTypeClass::floating)
+        result.read.push_back(parts.iteration->value);
     if (rate) state.variables.push_back(*rate);
     result.unused = parts.others;
     for (OptimizerVariable& variable : *slots) {
@@ -237,9 +254,8 @@ RestatedOptimizer to_keras3(const Optimizer& optimizer) {
         else
             result.unused.push_back(variable.value);
     }
-    if (optimizer.class_name == "Nadam")
-        state.variables.push_back(nadam_product(optimizer, parts.iteration->value));
-    note_differences(optimizer, legacy, result);
+    if (optimizer.class_name == "Nadam") state.variables.push_back(nadam_product(optimizer, iteration.value));
+    note_differences(optimizer, legacy && !scheduled, result);
     return result;
 }
 
@@ -264,16 +280,53 @@ RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
     return result;
 }
 
+/// Whether the config that goes along has a schedule for a learning rate, which then is no variable.
+bool is_scheduled(const Model& model) {
+    return model.config["compile_config"]["optimizer"]["config"]["learning_rate"].is_object();
+}
+
+/// Slots of an old Keras under the names that tf_keras' legacy optimizers have; `state` stays empty.
+RestatedOptimizer as_named(Optimizer& optimizer) {
+    RestatedOptimizer result;
+    for (const OptimizerVariable& variable : optimizer.variables)
+        if (variable.slot.empty())
+            return refused(
+                "a Keras before 2.4 wrote it, and which weight its variables belong to is not known");
+    result.unused = as_legacy(optimizer);
+    if (optimizer.class_name == "Adagrad")
+        result.notes.push_back(
+            "Adagrad began at zero and adds its epsilon elsewhere in Keras 3: small gradients step a little "
+            "otherwise");
+    const bool counted = std::ranges::any_of(
+        optimizer.variables, [](const OptimizerVariable& variable) { return variable.slot == "iteration"; });
+    if (counted) return result;
+    OptimizerVariable iteration = constant(std::int64_t{0}, DType::int64);
+    iteration.slot = "iteration";
+    optimizer.variables.insert(optimizer.variables.begin(), std::move(iteration));
+    result.notes.push_back("this " + optimizer.class_name +
+                           " did not keep the number of its steps: Keras 3 counts from 0");
+    return result;
+}
+
 }  // namespace
 
 std::string plain_class(std::string_view name) {
     return std::string(name.substr(name.rfind('>') + 1));
 }
 
-RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor) {
+RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor) {
+    Optimizer optimizer = *model.optimizer;
     if (is_nested(optimizer)) return refused("the variables of an optimizer within another are nested");
-    RestatedOptimizer result = flavor == "keras3" ? to_keras3(optimizer) : to_tf_keras(optimizer);
+    const bool keras3 = flavor == "keras3";
+    if (!order_slots(model, keras3 ? layout::Framework::keras3 : layout::Framework::tf_keras, optimizer))
+        return refused("its slots are not those of the weights that are trained");
+    RestatedOptimizer named;
+    if (keras3 && is_historic(optimizer, model.producer.keras_version)) named = as_named(optimizer);
+    if (!named.reason.empty()) return named;
+    RestatedOptimizer result = keras3 ? to_keras3(optimizer, is_scheduled(model)) : to_tf_keras(optimizer);
     if (!result.state) return result;
+    result.unused.insert(result.unused.end(), named.unused.begin(), named.unused.end());
+    result.notes.insert(result.notes.end(), named.notes.begin(), named.notes.end());
     for (OptimizerVariable& variable : result.state->variables)
         variable.stored_key = variable.slot = variable.of_weight = {};
     return result;

@@ -25,12 +25,14 @@ struct RestatedOptimizer {
         state;           ///< its variables have neither keys nor slots: their place is what they are
     std::string reason;  ///< why there is no state, as the end of a sentence for the report
     std::vector<TensorExpr> unused;  ///< variables that the other framework does not have
+    std::vector<TensorExpr> read;    ///< variables that `state` has as numbers, read out of the file
     std::vector<std::string> notes;  ///< what will not go on exactly as before
 };
 
-/// `flavor` is "keras3" or "tf_keras" (whose new optimizers are meant). Reads the iteration where a variable
-/// of Keras 3 is made of it; errors as of evaluate().
-RestatedOptimizer restate_optimizer(const Optimizer& optimizer, std::string_view flavor);
+/// The model's optimizer, which it must have. `flavor` is "keras3" or "tf_keras" (whose new optimizers are
+/// meant). Slots whose weights are known come in the order in which `flavor` trains the model's weights.
+/// Reads the iteration where a variable of Keras 3 is made of it; errors as of evaluate().
+RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor);
 
 /// A legacy optimizer of tf_keras out of a TensorFlow checkpoint, whose slots come weight by weight, in the
 /// order of its get_weights(): all of one slot together. Slots keep their names; the iteration comes first.

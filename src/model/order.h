@@ -56,6 +56,10 @@ std::vector<LayerId> legacy_layers(const Model& model, layout::Framework framewo
 std::vector<LegacyEntry> flatten_legacy(const Model& model, LayerId top, layout::Framework framework,
                                         TrainableFlags flags = TrainableFlags::as_config);
 
+/// The variables a framework trains, in the order in which its optimizers keep their slots:
+/// `model.trainable_variables`. Those of layers of unknown class are missing.
+std::vector<WeightRef> trainable_weights(const Model& model, layout::Framework framework);
+
 /// True when `top` is or holds a layer of unknown class, so that flatten_legacy cannot be complete.
 bool has_unknown_weights(const Model& model, LayerId top);
 

@@ -96,6 +96,7 @@ class Flattener {
 public:
     Flattener(const Model& model, LayerId top, layout::Framework framework, TrainableFlags flags);
     std::vector<LegacyEntry> flatten();
+    std::vector<WeightRef> trainable();
 
 private:
     /// What the frameworks ask a layer for.
@@ -104,6 +105,8 @@ private:
         List other;
     };
 
+    void ask_all();
+    bool is_trained(Variable variable) const;
     void sort_layers(LayerId top);
     void find_copies();
     const layout::Variant* made_variant(LayerId parent, LayerId child) const;
@@ -254,19 +257,35 @@ List Flattener::ask_keras3(LayerId id) const {
     return all.take();
 }
 
-std::vector<LegacyEntry> Flattener::flatten() {
+void Flattener::ask_all() {
     const bool keras3 = framework_ == layout::Framework::keras3;
     for (const LayerId id : sorted_)
         lists_.emplace(id, keras3 ? Lists{{}, ask_keras3(id)} : ask_tf_keras(id));
+}
+
+/// By Keras 3, which asks the variable and its layer.
+bool Flattener::is_trained(Variable variable) const {
+    const WeightRef ref = unpack(variable);
+    return is_trainable(top_) && is_trainable(ref.layer) &&
+           is_trainable_kind(variants_.at(ref.layer), model_.layers[ref.layer].weights[ref.weight]);
+}
+
+std::vector<WeightRef> Flattener::trainable() {
+    ask_all();
+    const bool keras3 = framework_ == layout::Framework::keras3;
+    std::vector<WeightRef> refs;
+    for (const Variable variable : keras3 ? lists_.at(top_).other : lists_.at(top_).trainable)
+        if (!keras3 || is_trained(variable)) refs.push_back(unpack(variable));
+    return refs;
+}
+
+std::vector<LegacyEntry> Flattener::flatten() {
+    ask_all();
     List order;
-    if (keras3) {
+    if (framework_ == layout::Framework::keras3) {
         order = lists_.at(top_).other;
-        const bool top_trainable = is_trainable(top_);
-        std::stable_partition(order.begin(), order.end(), [&](Variable variable) {
-            const WeightRef ref = unpack(variable);
-            return top_trainable && is_trainable(ref.layer) &&
-                   is_trainable_kind(variants_.at(ref.layer), model_.layers[ref.layer].weights[ref.weight]);
-        });
+        std::stable_partition(order.begin(), order.end(),
+                              [&](Variable variable) { return is_trained(variable); });
     } else {
         order = all_tf_keras(top_);
     }
@@ -290,6 +309,11 @@ std::vector<LegacyEntry> flatten_legacy(const Model& model, LayerId top, layout:
                                         TrainableFlags flags) {
     if (top >= model.layers.size()) return {};
     return Flattener(model, top, framework, flags).flatten();
+}
+
+std::vector<WeightRef> trainable_weights(const Model& model, layout::Framework framework) {
+    if (!model.has_layers()) return {};
+    return Flattener(model, model.root, framework, TrainableFlags::as_config).trainable();
 }
 
 std::vector<LayerId> legacy_layers(const Model& model, layout::Framework framework) {
