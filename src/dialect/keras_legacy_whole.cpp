@@ -253,6 +253,7 @@ WholeOptimizer whole_optimizer(const Model& model, Framework framework) {
         result.notes = std::move(restated.notes);
         result.copies = std::move(restated.read);
         if (restated.state) result.variables = std::move(restated.state->variables);
+        std::erase_if(result.variables, is_inner);
     }
     if (optimizer.flavor == "legacy" && framework == Framework::tf_keras) return result;
     Names names(optimizer, framework);

@@ -60,8 +60,9 @@ void write_variables(Output& output, const Optimizer& optimizer, Framework flavo
                        "tf_keras keeps no learning rate in .weights.h5");
             continue;
         }
+        const bool nested = variable.stored_key.find('/') != std::string::npos;
         const std::string path =
-            join(optimizer_group, own ? variable.stored_key : join(vars_group, std::to_string(i)));
+            join(optimizer_group, own || nested ? variable.stored_key : join(vars_group, std::to_string(i)));
         const auto [group, key] = place(path);
         output.dataset(group, key, variable.value);
         report.add(ReportEntry::Kind::matched, source_name(variable.value), path);

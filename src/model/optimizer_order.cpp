@@ -13,6 +13,7 @@
 
 #include "model/evaluate.h"
 #include "model/optimizer_historic.h"
+#include "model/optimizer_nested.h"
 #include "model/optimizer_slots.h"
 
 namespace ballast {
@@ -25,7 +26,8 @@ struct ClassOrder {
     std::string_view legacy;
 };
 
-constexpr std::array<ClassOrder, 10> classes = {{
+constexpr std::array<ClassOrder, 11> classes = {{
+    {"Adafactor", ""},  // not among the legacy optimizers
     {"Adadelta", "accum_grad accum_var"},
     {"Adagrad", "accumulator"},
     {"Adam", "m v|vhat"},
@@ -56,33 +58,10 @@ const Tree& option(const Optimizer& optimizer, std::string_view key) {
     return optimizer.config["config"][key];
 }
 
-template <class T>
-OptimizerVariable constant(T value, DType dtype) {
-    auto bytes = std::make_shared<std::array<std::byte, sizeof value>>();
-    std::memcpy(bytes->data(), &value, sizeof value);
-    auto tensor = std::make_shared<TensorInfo>();
-    tensor->dtype = dtype;
-    tensor->stored_bytes = sizeof value;
-    tensor->storage.layout = InlineBytes{bytes, *bytes};
-    return {TensorExpr(TensorRef(std::move(tensor))), {}, {}, {}};
-}
-
-OptimizerVariable constant(float value) {
-    return constant(value, DType::float32);
-}
-
 RestatedOptimizer refused(std::string reason) {
     RestatedOptimizer result;
     result.reason = std::move(reason);
     return result;
-}
-
-/// Whether the variables of an optimizer within this one are among them.
-bool is_nested(const Optimizer& optimizer) {
-    return optimizer.class_name.starts_with("LossScaleOptimizer") ||
-           std::ranges::any_of(optimizer.variables, [](const OptimizerVariable& variable) {
-               return variable.stored_key.find("/vars/") != std::string::npos;
-           });
 }
 
 /// The last part of "Adam/conv1/kernel/m:0".
@@ -221,10 +200,28 @@ OptimizerVariable counter(const OptimizerVariable& iteration) {
     evaluate(value.dtype() == DType::float64 ? value : TensorExpr::cast(value, DType::float64), 0, bytes);
     const auto steps = std::bit_cast<double>(bytes);
     constexpr double most = 9007199254740992.0;  // beyond it not every whole number is one
-    return constant(steps >= 0 && steps <= most ? static_cast<std::int64_t>(steps) : 0, DType::int64);
+    return constant(steps >= 0 && steps <= most ? static_cast<std::int64_t>(steps) : 0);
 }
 
-RestatedOptimizer to_keras3(const Optimizer& optimizer, bool scheduled) {
+/// Keras 3's Adafactor has a row and a column for vectors too, which it never uses; tf_keras' has none.
+std::optional<Variables> with_places(const Variables& slots, const std::vector<Shape>& weights) {
+    Variables result;
+    std::size_t next = 0;
+    for (const Shape& weight : weights) {
+        const std::size_t count = weight.rank() < 2 ? 1 : 3;
+        if (slots.size() - next < count || slots[next + count - 1].value.shape() != weight)
+            return std::nullopt;
+        for (std::size_t place = count; place < 3; ++place)
+            result.push_back(constant(std::int32_t{0}));
+        result.insert(result.end(), slots.begin() + static_cast<std::ptrdiff_t>(next),
+                      slots.begin() + static_cast<std::ptrdiff_t>(next + count));
+        next += count;
+    }
+    if (next != slots.size()) return std::nullopt;
+    return result;
+}
+
+RestatedOptimizer to_keras3(const Optimizer& optimizer, bool scheduled, const std::vector<Shape>& weights) {
     const Parts parts = parts_of(optimizer);
     const bool legacy = is_legacy(optimizer);
     bool known = false;
@@ -238,6 +235,8 @@ RestatedOptimizer to_keras3(const Optimizer& optimizer, bool scheduled) {
         return refused("no rule for the variables of " + optimizer.class_name + " in Keras 3 is known");
     auto slots = legacy ? reordered_legacy(optimizer.class_name, parts.slots) : std::optional(parts.slots);
     if (!slots) return refused("its variables are not those of a legacy " + optimizer.class_name);
+    if (optimizer.class_name == "Adafactor") slots = with_places(*slots, weights);
+    if (!slots) return refused("its variables are not those of an Adafactor for the model's weights");
     RestatedOptimizer result;
     Optimizer& state = result.state.emplace();
     state.class_name = optimizer.class_name;
@@ -274,15 +273,24 @@ RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
         result.unused.push_back(all[--end].value);  // Nadam's product
     if (begin == end) return refused("tf_keras' optimizers have slots, and this one has none");
     for (std::size_t i = begin; i < end; ++i) {
+        if (optimizer.class_name == "Adafactor" && is_scalar(all[i]) && !is_scalar_float(all[i])) {
+            result.unused.push_back(all[i].value);
+            continue;
+        }
         if (is_scalar(all[i])) return refused("no rule for its single variables in tf_keras is known");
         state.variables.push_back(all[i]);
     }
     return result;
 }
 
-/// Whether the config that goes along has a schedule for a learning rate, which then is no variable.
-bool is_scheduled(const Model& model) {
-    return model.config["compile_config"]["optimizer"]["config"]["learning_rate"].is_object();
+/// The optimizer in the config that goes along; null without one.
+const Tree& compiled_with(const Model& model) {
+    return model.config["compile_config"]["optimizer"];
+}
+
+/// Whether it has a schedule for a learning rate, which then is no variable.
+bool is_scheduled(const Tree& optimizer) {
+    return optimizer["config"]["learning_rate"].is_object();
 }
 
 /// Slots of an old Keras under the names that tf_keras' legacy optimizers have; `state` stays empty.
@@ -300,7 +308,7 @@ RestatedOptimizer as_named(Optimizer& optimizer) {
     const bool counted = std::ranges::any_of(
         optimizer.variables, [](const OptimizerVariable& variable) { return variable.slot == "iteration"; });
     if (counted) return result;
-    OptimizerVariable iteration = constant(std::int64_t{0}, DType::int64);
+    OptimizerVariable iteration = constant(std::int64_t{0});
     iteration.slot = "iteration";
     optimizer.variables.insert(optimizer.variables.begin(), std::move(iteration));
     result.notes.push_back("this " + optimizer.class_name +
@@ -314,21 +322,41 @@ std::string plain_class(std::string_view name) {
     return std::string(name.substr(name.rfind('>') + 1));
 }
 
-RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor) {
-    Optimizer optimizer = *model.optimizer;
-    if (is_nested(optimizer)) return refused("the variables of an optimizer within another are nested");
-    const bool keras3 = flavor == "keras3";
-    if (!order_slots(model, keras3 ? layout::Framework::keras3 : layout::Framework::tf_keras, optimizer))
+namespace {
+
+/// An optimizer that is not within another. `compiled` is its node in the config that goes along.
+RestatedOptimizer restate_single(const Model& model, Optimizer optimizer, const Tree& compiled, bool keras3) {
+    const auto framework = keras3 ? layout::Framework::keras3 : layout::Framework::tf_keras;
+    if (!order_slots(model, framework, optimizer))
         return refused("its slots are not those of the weights that are trained");
     RestatedOptimizer named;
     if (keras3 && is_historic(optimizer, model.producer.keras_version)) named = as_named(optimizer);
     if (!named.reason.empty()) return named;
-    RestatedOptimizer result = keras3 ? to_keras3(optimizer, is_scheduled(model)) : to_tf_keras(optimizer);
+    RestatedOptimizer result =
+        keras3 ? to_keras3(optimizer, is_scheduled(compiled), trained_shapes(model, framework))
+               : to_tf_keras(optimizer);
     if (!result.state) return result;
     result.unused.insert(result.unused.end(), named.unused.begin(), named.unused.end());
     result.notes.insert(result.notes.end(), named.notes.begin(), named.notes.end());
     for (OptimizerVariable& variable : result.state->variables)
         variable.stored_key = variable.slot = variable.of_weight = {};
+    return result;
+}
+
+}  // namespace
+
+RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor) {
+    const bool keras3 = flavor == "keras3";
+    const Tree& compiled = compiled_with(model);
+    if (!is_nested(*model.optimizer)) return restate_single(model, *model.optimizer, compiled, keras3);
+    LossScaled parts = unwrapped(*model.optimizer);
+    if (!parts.reason.empty()) return refused(parts.reason);
+    RestatedOptimizer result =
+        restate_single(model, std::move(parts.inner), compiled["config"]["inner_optimizer"], keras3);
+    if (!result.state) return result;
+    wrap(*result.state, keras3, option(*model.optimizer, "initial_scale").as_double());
+    result.read.insert(result.read.end(), parts.copies.begin(), parts.copies.end());
+    result.unused.insert(result.unused.end(), parts.own.begin(), parts.own.end());
     return result;
 }
 

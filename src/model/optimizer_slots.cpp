@@ -53,4 +53,11 @@ bool order_slots(const Model& model, layout::Framework framework, Optimizer& opt
     return true;
 }
 
+std::vector<Shape> trained_shapes(const Model& model, layout::Framework framework) {
+    std::vector<Shape> shapes;
+    for (const WeightRef& ref : trainable_weights(model, framework))
+        shapes.push_back(model.layers[ref.layer].weights[ref.weight].value.shape());
+    return shapes;
+}
+
 }  // namespace ballast

@@ -3,7 +3,10 @@
 // on values; any thread.
 #pragma once
 
+#include <vector>
+
 #include "ballast/model.h"
+#include "ballast/tensor.h"
 #include "model/layout.h"
 
 namespace ballast {
@@ -12,5 +15,8 @@ namespace ballast {
 /// slot had before. Where not all weights are known the slots stay as they came. False when one has no
 /// counterpart.
 bool order_slots(const Model& model, layout::Framework framework, Optimizer& optimizer);
+
+/// Shapes of the weights the framework trains, in its order.
+std::vector<Shape> trained_shapes(const Model& model, layout::Framework framework);
 
 }  // namespace ballast

@@ -73,7 +73,8 @@ def test_left_out_on_request(workshop, tmp_path):
 # Class, arguments and whether tf_keras has it among its legacy optimizers. Where Keras 3 computes otherwise (docs say how),
 # only the state is compared and not what training makes of it.
 CROSSING = [
-    ("SGD", {}, True), ("SGD", {"momentum": 0.9}, True), ("Adam", {}, True), ("Adam", {"amsgrad": True}, True),
+    ("SGD", {}, True), ("SGD", {"momentum": 0.9}, True), ("SGD", {"momentum": 0.9, "nesterov": True}, True),
+    ("Adafactor", {}, False), ("Adam", {}, True), ("Adam", {"amsgrad": True}, True),
     ("Adam", {"use_ema": True}, False), ("AdamW", {}, False), ("Adamax", {}, True), ("Nadam", {}, True),
     ("RMSprop", {}, True), ("RMSprop", {"momentum": 0.5, "centered": True}, True), ("Adagrad", {}, True),
     ("Adadelta", {}, True), ("Ftrl", {}, True), ("Lion", {}, False),
@@ -135,7 +136,55 @@ def test_tf_keras_state_goes_on_in_keras3(style, name, arguments, tmp_path):
         np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name, arguments", [(n, a) for n, a, _ in CROSSING if (n, a) != ("SGD", {})], ids=str)
+# Of a checkpoint, whose slots hang at the weights, and to it.
+SLOTS = [("new", "Adam", {}), ("legacy", "Adam", {"amsgrad": True}), ("legacy", "RMSprop", {"momentum": 0.5, "centered": True}),
+         ("legacy", "Adadelta", {}), ("legacy", "Ftrl", {}), ("legacy", "SGD", {"momentum": 0.9})]
+
+
+def go_on_alike(source, target, tolerance=1e-5):
+    for model in (source, target):
+        model.run_eagerly = True
+    for x, y in BATCHES[3:]:
+        np.testing.assert_allclose(target.train_on_batch(x, y), source.train_on_batch(x, y), rtol=1e-5)
+    for ours, theirs in zip(target.get_weights(), source.get_weights()):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("style, name, arguments", SLOTS, ids=str)
+def test_slots_of_checkpoints_go_on_in_keras3(style, name, arguments, tmp_path):
+    source, target = tf_keras_source(style, name, arguments), keras_target(name, arguments)
+    source.save(str(tmp_path / "whole.h5"))
+    source.save_weights(str(tmp_path / "source"))  # TensorFlow's format
+    tool.convert(tmp_path / "source", tmp_path / "out.weights.h5", "--config", tmp_path / "whole.h5")
+    load(target, tmp_path / "out.weights.h5")
+    assert int(target.optimizer.iterations.numpy()) == 3
+    go_on_alike(source, target)
+
+
+@pytest.mark.parametrize("style", ["new", "legacy"])
+def test_loss_scales_go_on_in_keras3(style, tmp_path):
+    module = tf_keras.optimizers if style == "new" else tf_keras.optimizers.legacy
+    source = network(tf_keras, tf_keras.mixed_precision.LossScaleOptimizer(module.Adam(0.03), initial_scale=1024.0))
+    train(source, BATCHES[:3])
+    source.save(str(tmp_path / "source.h5"))
+    tool.convert(tmp_path / "source.h5", tmp_path / "out.keras")
+    target = keras.models.load_model(tmp_path / "out.keras")
+    assert float(target.optimizer.dynamic_scale.numpy()) == 1024
+    assert int(target.optimizer.inner_optimizer.iterations.numpy()) == 3
+    go_on_alike(source, target)
+
+
+def test_a_schedule_goes_on_in_keras3(tmp_path):
+    schedule = tf_keras.optimizers.schedules.ExponentialDecay(0.03, 2, 0.5)
+    source = network(tf_keras, tf_keras.optimizers.Adam(schedule))
+    train(source, BATCHES[:3])
+    source.save(str(tmp_path / "source.h5"))
+    tool.convert(tmp_path / "source.h5", tmp_path / "out.keras")
+    target = keras.models.load_model(tmp_path / "out.keras")
+    go_on_alike(source, target)
+
+
+@pytest.mark.parametrize("name, arguments", [(n, a) for n, a, _ in CROSSING if n != "Adafactor" and (n, a) != ("SGD", {})], ids=str)
 def test_both_weights_files(name, arguments, tmp_path):
     """tf_keras' .weights.h5 tells neither class nor learning rate: the whole model does, as the config."""
     source, target = tf_keras_source("new", name, arguments), keras_target(name, arguments)
