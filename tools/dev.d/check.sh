@@ -47,10 +47,46 @@ check_threads() {
     say "no race found"
 }
 
+abi_dump() { # SOURCE NAME: what the shared library of that source exports goes to build/abi/NAME.abi
+    local dir=$root/build/abi/$2 compiler=g++
+    ! have ccache || compiler="ccache $compiler"
+    if [ ! -e "$dir/build.ninja" ]; then
+        CXX=$compiler quietly "$dir-configure.log" run_meson setup --buildtype=debug -Doptimization=0 \
+            -Ddefault_library=shared -Dtool=false -Dtests=false "$dir" "$1" || die "configuring failed"
+    fi
+    quietly "$dir/dev-build.log" ninja -C "$dir" -j "$jobs" || die "the build failed"
+    abidw --headers-dir "$1/include/ballast" --drop-private-types --no-corpus-path --no-comp-dir-path \
+        --out-file "$root/build/abi/$2.abi" "$dir/src/libballast.so"
+}
+
+# What a program linked with the last release would meet in this shared library.
+check_abi() {
+    need_packages build abi
+    mkdir -p "$root/build/abi"
+    abi_dump "$root" now
+    local tag source status=0
+    if ! tag=$(git -C "$root" describe --tags --abbrev=0 --match 'v[0-9]*' HEAD 2>/dev/null); then
+        say "the ABI is in build/abi/now.abi; there is no release yet to compare it with"
+        return
+    fi
+    source=$root/build/abi/source-$tag
+    if [ ! -d "$source" ]; then
+        mkdir "$source"
+        git -C "$root" archive "$tag" | tar -x -C "$source"
+    fi
+    abi_dump "$source" "$tag"
+    # Bit 8: a program linked before would break; bit 4: a change it does not meet.
+    abidiff "$root/build/abi/$tag.abi" "$root/build/abi/now.abi" || status=$?
+    [ $((status & 3)) -eq 0 ] || die "abidiff failed"
+    [ $((status & 8)) -eq 0 ] || die "programs linked with $tag would break: before 1.0 this takes a new minor version (docs/abi.md)"
+    say "programs linked with $tag go on working"
+}
+
 run_check() {
     case ${1:-} in
     coverage) check_coverage ;;
     threads) check_threads ;;
-    *) die "check what? coverage or threads" ;;
+    abi) check_abi ;;
+    *) die "check what? coverage, threads or abi" ;;
     esac
 }
