@@ -93,7 +93,7 @@ public:
         if (whole_) write_configs();
         report_left_out();
         write_optimizer();
-        report_dropped(report_, model_, Part::metric, "legacy files hold no metric state", false);
+        report_state_left(report_, model_, "legacy files hold no metric state");
         report_dropped(report_, model_, Part::loose, "no layer owns it, and Keras stores layers only", true);
         report_assets();
         if (!whole_ && !model_.config.is_null())

@@ -56,7 +56,7 @@ public:
             const hdf5::ObjectId id = file_.id_of(object);
             if (object.name != vars_group || object.kind != hdf5::ObjectKind::group || visited_.contains(id))
                 continue;
-            if (is_root_part(split(file_.path_of(id), '/').front())) continue;
+            if (is_within_state(file_, id)) continue;
             for (const Variable& variable : variables_below(file_, id, [](const hdf5::Object&) {})) {
                 TensorInfo tensor = tensor_of(file_, variable.dataset);
                 tensor.part = Part::loose;

@@ -55,7 +55,7 @@ private:
         std::vector<Step> found;
         for (const hdf5::ObjectId child : child_groups(file_, step.group)) {
             const std::string& name = file_.object(child).name;
-            if (name == vars_group || (step.layer == lifting_.model.root && is_root_part(name))) continue;
+            if (name == vars_group || is_state_group(file_, child)) continue;
             if (vars_of(file_, child) != hdf5::no_object) {
                 found.push_back(add_attribute(step, child, name));
             } else {

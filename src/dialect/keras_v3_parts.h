@@ -23,6 +23,12 @@ inline bool is_root_part(std::string_view name) {
     return name == optimizer_group || name == metrics_group;
 }
 
+/// Whether a group keeps an optimizer's or metrics' state: at the root, or in a model within the model that
+/// was compiled by itself.
+bool is_state_group(const hdf5::File& file, hdf5::ObjectId group);
+/// Whether the group or one around it does.
+bool is_within_state(const hdf5::File& file, hdf5::ObjectId group);
+
 /// "keras3" or "tf_keras", by the `name` attributes (Keras 3 since 3.6) or the optimizer's learning rate
 /// (Keras 3).
 layout::Framework framework_of(const hdf5::File& file);
@@ -33,5 +39,7 @@ void lift_by_config(const hdf5::File& file, Lifting& lifting, layout::Framework 
                     const OpenOptions& options);
 void lift_optimizer(const hdf5::File& file, Lifting& lifting, layout::Framework framework);
 void lift_metrics(const hdf5::File& file, Lifting& lifting);
+/// What models within the model keep of their own training, as loose tensors.
+void lift_inner_state(const hdf5::File& file, Lifting& lifting);
 
 }  // namespace ballast::keras_v3

@@ -64,6 +64,14 @@ bool has_learning_rate(const hdf5::File& file) {
     return file.dataset(rate).shape.rank() == 0 && info(file.dataset(rate).dtype).cls == DTypeClass::floating;
 }
 
+/// Optimizers count their steps in their first variable.
+bool counts_steps(const hdf5::File& file, hdf5::ObjectId group) {
+    const hdf5::ObjectId first = file.find(group, "vars/0");
+    if (first == hdf5::no_object || file.object(first).kind != hdf5::ObjectKind::dataset) return false;
+    const hdf5::Dataset& dataset = file.dataset(first);
+    return !dataset.problem && dataset.shape.rank() == 0 && info(dataset.dtype).cls == DTypeClass::integer;
+}
+
 Tree metadata_of(const Lifting& lifting) {
     Tree metadata = Tree::object();
     metadata.set("flavor", lifting.model.producer.flavor);
@@ -72,6 +80,23 @@ Tree metadata_of(const Lifting& lifting) {
 }
 
 }  // namespace
+
+bool is_state_group(const hdf5::File& file, hdf5::ObjectId group) {
+    const hdf5::Object& object = file.object(group);
+    if (object.kind != hdf5::ObjectKind::group || !is_root_part(object.name)) return false;
+    if (object.parent == 0) return true;
+    return file.find(object.parent, layers_group) != hdf5::no_object ||
+           file.find(object.parent, old_layers_group) != hdf5::no_object ||
+           (object.name == optimizer_group && counts_steps(file, group));
+}
+
+bool is_within_state(const hdf5::File& file, hdf5::ObjectId group) {
+    while (group != hdf5::no_object) {
+        if (is_state_group(file, group)) return true;
+        group = file.object(group).parent;
+    }
+    return false;
+}
 
 Framework framework_of(const hdf5::File& file) {
     for (const hdf5::Object& object : file.objects()) {
@@ -107,6 +132,24 @@ void lift_metrics(const hdf5::File& file, Lifting& lifting) {
             lifting.add_loose(std::move(name), std::move(tensor));
         } catch (Error& error) {
             lifting.problems.push_back(std::move(error));
+        }
+    }
+}
+
+void lift_inner_state(const hdf5::File& file, Lifting& lifting) {
+    for (const hdf5::Object& object : file.objects()) {
+        const hdf5::ObjectId group = file.id_of(object);
+        if (object.parent == 0 || !is_state_group(file, group) || is_within_state(file, object.parent))
+            continue;
+        for (const Variable& variable : state_below(file, group, lifting)) {
+            try {
+                TensorInfo tensor = tensor_of(file, variable.dataset);
+                tensor.part = object.name == optimizer_group ? Part::optimizer : Part::metric;
+                std::string name = tensor.stored_name;
+                lifting.add_loose(std::move(name), std::move(tensor));
+            } catch (Error& error) {
+                lifting.problems.push_back(std::move(error));
+            }
         }
     }
 }
@@ -150,6 +193,7 @@ ArchiveContents lift(const hdf5::File& file, const OpenOptions& options, Surroun
     lifting.model.producer.flavor = framework == Framework::keras3 ? "keras3" : "tf_keras";
     lift_optimizer(file, lifting, framework);
     lift_metrics(file, lifting);
+    lift_inner_state(file, lifting);
     lifting.blobs = std::move(around.assets);
     lifting.warnings.insert(lifting.warnings.end(), file.warnings().begin(), file.warnings().end());
     add_file_problems(file, lifting.problems);

@@ -110,16 +110,14 @@ void write_optimizer(Output& output, const Model& model, Framework flavor, const
 
 void write_metrics(Output& output, const Model& model, Framework flavor, const SaveOptions& options,
                    Report& report) {
-    const bool own = model.producer.dialect == dialect && model.producer.flavor == flavor_name(flavor);
-    if (flavor != Framework::tf_keras || !own) {
-        const bool stored = flavor == Framework::tf_keras;
-        return report_dropped(report, model, Part::metric,
-                              stored ? "the source's metric state has no place in tf_keras files"
-                                     : "Keras 3 stores no metric state",
-                              false);
-    }
+    // What lies in other places in other files has none here.
+    if (model.producer.dialect != dialect || model.producer.flavor != flavor_name(flavor))
+        return report_state_left(report, model,
+                                 flavor == Framework::tf_keras
+                                     ? "the source's metric state has no place in tf_keras files"
+                                     : "Keras 3 stores no metric state");
     for (const LooseTensor& tensor : model.loose) {
-        if (tensor.part != Part::metric || tensor.value.empty()) continue;
+        if ((tensor.part != Part::metric && tensor.part != Part::optimizer) || tensor.value.empty()) continue;
         if (!options.include_optimizer) {
             report.add(ReportEntry::Kind::skipped, source_name(tensor.value), {}, "left out as asked");
             continue;

@@ -35,16 +35,19 @@ const TensorExpr& before_cast(const TensorExpr& value) {
     return value.op() == TensorExpr::Op::cast ? value.inputs().front() : value;
 }
 
-bool has_metrics(const Model& model) {
-    return std::any_of(model.loose.begin(), model.loose.end(),
-                       [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
+bool is_state(const LooseTensor& tensor) {
+    return tensor.part == Part::metric || tensor.part == Part::optimizer;
+}
+
+bool has_state(const Model& model) {
+    return model.optimizer || std::any_of(model.loose.begin(), model.loose.end(), is_state);
 }
 
 /// The model without what the options leave out and what the format cannot hold, which is reported; empty
 /// when all of it stays, since the model of a large file is not copied for nothing.
 std::optional<Model> reduced(const Model& model, const SaveOptions& options, std::string_view format,
                              Report& report) {
-    const bool all_state = options.include_optimizer || (!model.optimizer && !has_metrics(model));
+    const bool all_state = options.include_optimizer || !has_state(model);
     const bool all_configs =
         !options.weights_only || (model.config.is_null() && model.training_config.is_null());
     if (all_state && all_configs && model.assets.empty()) return std::nullopt;
@@ -52,9 +55,10 @@ std::optional<Model> reduced(const Model& model, const SaveOptions& options, std
     if (!options.include_optimizer) {
         constexpr std::string_view reason = "optimizer state was not wanted";
         if (kept.optimizer) report_dropped(report, *kept.optimizer, reason);
-        report_dropped(report, kept, Part::metric, reason, false);
+        for (const Part part : {Part::metric, Part::optimizer})
+            report_dropped(report, kept, part, reason, false);
         kept.optimizer.reset();
-        std::erase_if(kept.loose, [](const LooseTensor& tensor) { return tensor.part == Part::metric; });
+        std::erase_if(kept.loose, is_state);
     }
     if (options.weights_only) {
         kept.config = {};

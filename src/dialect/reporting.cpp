@@ -102,4 +102,11 @@ void report_dropped(Report& report, const Model& model, Part part, std::string_v
     }
 }
 
+void report_state_left(Report& report, const Model& model, std::string_view metrics_reason) {
+    report_dropped(report, model, Part::metric, metrics_reason, false);
+    report_dropped(report, model, Part::optimizer,
+                   "the optimizer state of a model within the model, whose own training starts afresh",
+                   false);
+}
+
 }  // namespace ballast

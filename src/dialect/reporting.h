@@ -31,6 +31,10 @@ void report_unread_types(Report& report, const Model& model, std::string_view fr
 /// Adds one `dropped` entry a variable, with one reason.
 void report_dropped(Report& report, const Optimizer& optimizer, std::string_view reason);
 
+/// Adds `dropped` entries for what training keeps outside of the layers and of the model's own optimizer:
+/// metrics, and the optimizers of models within the model. No loss.
+void report_state_left(Report& report, const Model& model, std::string_view metrics_reason);
+
 /// Adds `dropped` entries for the loose tensors of one part, with one reason. `loss` as of ReportEntry.
 void report_dropped(Report& report, const Model& model, Part part, std::string_view reason, bool loss);
 

@@ -316,7 +316,7 @@ void lower_layers(const Model& model, const SaveOptions& options, bool whole, Re
         graph.set(graph.walk(GraphBuilder::root, tensor.name), tensor.name, tensor.name, tensor.value);
         report_written(report, tensor.value, tensor.name, tensor.name);
     }
-    report_dropped(report, model, Part::metric, "a checkpoint of weights holds no metric state", false);
+    report_state_left(report, model, "a checkpoint of weights holds no metric state");
     std::move(graph).finish(bundle);
 }
 

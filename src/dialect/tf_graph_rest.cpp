@@ -10,7 +10,7 @@ namespace {
 
 /// What is left of all that can be reached from a node is state: kept where the target holds such, never a
 /// weight.
-void name_state(const GraphView& view, NodeId start, RestNames& names) {
+void name_state(const GraphView& view, NodeId start, Part part, RestNames& names) {
     if (start == no_node) return;
     std::vector<NodeId> pending = {start};
     std::vector<bool> seen(view.size());
@@ -19,20 +19,24 @@ void name_state(const GraphView& view, NodeId start, RestNames& names) {
         pending.pop_back();
         if (seen[node]) continue;
         seen[node] = true;
-        if (const bundle::Entry* value = view.value(node)) names[value->key] = {{}, Part::metric, false, {}};
+        if (const bundle::Entry* value = view.value(node)) names[value->key] = {{}, part, false, {}};
         for (const proto::ObjectReference& edge : view.node(node).children)
             pending.push_back(edge.node);
+        for (const proto::SlotReference& slot : view.node(node).slots)
+            pending.push_back(slot.slot);
     }
 }
 
-/// Metrics, what wraps an optimizer (a loss scale), and what stateful recurrent layers remember of the last
-/// batch.
+/// Metrics, what wraps an optimizer (a loss scale), optimizers of models within the model, and what stateful
+/// recurrent layers remember of the last batch.
 void name_states(const GraphView& view, RestNames& names) {
-    name_state(view, view.child(0, "optimizer"), names);
+    name_state(view, view.child(0, "optimizer"), Part::metric, names);
     for (NodeId node = 0; node < view.size(); ++node) {
+        if (node != view.optimizer() && view.is_optimizer(node))
+            name_state(view, node, Part::optimizer, names);
         const NodeId api = view.child(node, "keras_api");
         if (api == no_node) continue;
-        if (node == 0) name_state(view, view.child(api, "metrics"), names);
+        name_state(view, view.child(api, "metrics"), Part::metric, names);
         const NodeId states = view.child(api, "states");
         if (states == no_node) continue;
         for (const proto::ObjectReference& edge : view.node(states).children)

@@ -135,9 +135,10 @@ private:
     void take_optimizer() {
         result_.optimizer.reset();
         for (const LooseTensor& tensor : model_.loose) {
-            if (tensor.part == Part::metric && tensor.value.is_identity())
+            const bool state = tensor.part == Part::metric || tensor.part == Part::optimizer;
+            if (state && tensor.value.is_identity())
                 report_.add(Kind::dropped, tensor.value.source()->stored_name, {},
-                            "metric state has no place in another model");
+                            "metric and inner optimizer state has no place in another model");
         }
         std::erase_if(result_.loose, [](const LooseTensor& tensor) {
             return tensor.part == Part::optimizer || tensor.part == Part::metric;
