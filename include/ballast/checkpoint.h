@@ -43,6 +43,19 @@ struct LatestCheckpoint {
 /// Errors: not_found, not_a_file (no folder), unreadable.
 BALLAST_API std::optional<LatestCheckpoint> latest_checkpoint(const std::filesystem::path& folder);
 
+/// What repair_state_file() did.
+struct StateFileRepair {
+    std::filesystem::path file;
+    std::vector<std::string> changes;  ///< a sentence each; empty when there was nothing to do
+};
+
+/// Brings TensorFlow's state file `checkpoint` in order: paths of checkpoints that lie in its folder become
+/// relative, also those whose folder was moved; such that lead to nothing are left out. Absolute paths that
+/// are right stay. Without a checkpoint to name as the latest, the last of the list is it. Errors: not_found
+/// (no state file, or no checkpoint left to name), damaged (it names none), and as of writing a file.
+BALLAST_API StateFileRepair repair_state_file(const std::filesystem::path& folder, bool dry_run = false,
+                                              const WriteOptions& options = {});
+
 namespace detail {
 /// In struct_walk.h, which weights.h includes.
 template <class Net>

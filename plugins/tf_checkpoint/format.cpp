@@ -5,6 +5,7 @@
 #include "ballast/archive.h"
 #include "container/bundle/bundle.h"
 #include "container/bundle/bundle_v1.h"
+#include "container/bundle/locate.h"
 #include "container/bundle/state_text.h"
 #include "container/bundle/write_bundle.h"
 #include "container/table/table.h"
@@ -17,37 +18,14 @@ extern const FormatInfo tf_checkpoint_info;
 
 namespace {
 
-constexpr std::string_view index_suffix = ".index", data_infix = ".data-";
-
-/// The prefix a location stands for; nullopt when it stands for none.
-std::optional<std::string> prefix_of(const Location& location) {
-    switch (location.kind) {
-        case Location::Kind::prefix:
-            return location.name;
-        case Location::Kind::directory:
-            return location.fs->stat(std::string(index_suffix)) ? std::optional<std::string>("")
-                                                                : std::nullopt;
-        case Location::Kind::file:
-            break;
-    }
-    const std::string& name = location.name;
-    if (name.ends_with(index_suffix)) return name.substr(0, name.size() - index_suffix.size());
-    // One of the data files, given for the whole.
-    const std::size_t at = name.rfind(data_infix);
-    if (at != std::string::npos && bundle::shard_numbers(name.substr(0, at), name)) return name.substr(0, at);
-    // P of version 1 beside P.index: TensorFlow takes the latter.
-    if (location.fs->stat(bundle::index_name(name)) && table::has_magic(*location.fs->open(name)))
-        return name;
-    return std::nullopt;
-}
-
 /// Asked of what has no prefix.
 bool is_version_1(const Location& location) {
     return location.kind == Location::Kind::file && table::has_magic(*location.fs->open(location.name));
 }
 
 std::shared_ptr<const bundle::Bundle> parse(const Location& location, const Limits& limits) {
-    if (const auto prefix = prefix_of(location)) return bundle::Bundle::parse(location.fs, *prefix, limits);
+    if (const auto prefix = bundle::prefix_of(location))
+        return bundle::Bundle::parse(location.fs, *prefix, limits);
     if (is_version_1(location)) return bundle::parse_v1(location.fs, bundle::v1_files(location.name), limits);
     throw Error(ErrorCode::not_a_file, "a checkpoint is given by its prefix, the name before .index")
         .in(location.display());
@@ -72,7 +50,7 @@ public:
     Match probe(Probe& probe) const override {
         const Location& location = probe.location();
         Match no = {Confidence::no, true, "P.index beside it, a table of TensorFlow's"};
-        const auto prefix = prefix_of(location);
+        const auto prefix = bundle::prefix_of(location);
         if (!prefix)
             return is_version_1(location) ? Match{Confidence::certain, true, "a table of TensorFlow's"} : no;
         const std::string index = bundle::index_name(*prefix);

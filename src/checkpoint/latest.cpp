@@ -73,25 +73,14 @@ private:
 
     /// The name in the state file, relative to the folder; empty when there is none.
     std::string state() const {
-        constexpr std::string_view name = "checkpoint";
+        constexpr std::string_view name = state_file_name;
         const auto entry =
             std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.name == name; });
         if (entry == entries_.end() || entry->kind != io::FileKind::regular) return {};
-        return first_of_set(named_in_state_file(*location_.fs->open(name)));
+        return name_of_state_path(read_state_file(*location_.fs->open(name)).latest);
     }
 
-    /// TensorFlow names a set of version 1 by a pattern, five question marks for the number; any of the files
-    /// stands for all of them.
-    static std::string first_of_set(std::string name) {
-        const std::string pattern = "-" + std::string(5, '?') + "-of-";
-        if (const std::size_t at = name.rfind(pattern); at != std::string::npos)
-            name.replace(at + 1, 5, "00000");
-        return name;
-    }
-
-    bool exists(const std::string& name) const {
-        return location_.fs->stat(name) || location_.fs->stat(name + std::string(index_suffix));
-    }
+    bool exists(const std::string& name) const { return is_checkpoint(*location_.fs, name); }
 
     /// The suffix that makes it a checkpoint; empty when it is none.
     static std::string_view suffix_of(std::string_view name) {

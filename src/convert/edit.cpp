@@ -8,6 +8,7 @@
 #include "ballast/archive.h"
 #include "ballast/error.h"
 #include "ballast/registry.h"
+#include "convert/edit_checkpoint.h"
 #include "convert/edit_model.h"
 #include "convert/pipeline.h"
 #include "convert/transfer.h"
@@ -93,6 +94,10 @@ EditResult edit(const Location& source, const Location& destination, std::span<c
     result.report.source_format = archive->format().id;
     for (const std::string& warning : archive->warnings())
         result.report.warn(warning);
+    if (archive->format().id == "tf_checkpoint") {
+        edit_checkpoint(*archive, destination, edits, options, result);
+        return result;
+    }
     const Format& format = Registry::builtin().find(archive->format().id);
     Model model = archive->release_model();
     SaveOptions save;

@@ -50,8 +50,9 @@ bool is_byte(DType dtype) {
     return dtype == DType::opaque8 || dtype == DType::float8_e4m3fn || dtype == DType::float8_e5m2;
 }
 
-/// Errors unless the value can take the place of the tensor.
-void check_fit(const TensorExpr& value, const TensorExpr& old, const std::string& name) {
+}  // namespace
+
+void check_edit_fit(const TensorExpr& value, const TensorExpr& old, const std::string& name) {
     if (value.shape() != old.shape())
         throw Error(ErrorCode::shape_mismatch, "the array has the shape " + value.shape().to_string() +
                                                    ", the tensor " + old.shape().to_string())
@@ -64,8 +65,6 @@ void check_fit(const TensorExpr& value, const TensorExpr& old, const std::string
             .tensor(name)
             .hint("save the array with .astype('" + std::string(to_string(old.dtype())) + "')");
 }
-
-}  // namespace
 
 ModelEditor::ModelEditor(Model& model, const Archive& archive)
     : model_(model), prefix_(prefix_of(archive)), scheme_(scheme_of(model, archive)) {
@@ -147,7 +146,7 @@ std::size_t ModelEditor::set(const std::string& name, const TensorExpr& value) {
     const std::vector<Place*> places = find(name);
     if (places.empty()) throw not_found(name);
     const TensorInfo old = *places.front()->value->source();
-    check_fit(value, *places.front()->value, name);
+    check_edit_fit(value, *places.front()->value, name);
     auto tensor = std::make_shared<TensorInfo>(value.is_identity() ? *value.source() : *in_memory(value));
     tensor->name = old.name;
     tensor->stored_name = old.stored_name;

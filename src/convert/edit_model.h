@@ -25,6 +25,9 @@ enum class NameScheme : std::uint8_t {
     stored,     ///< under other names of their own
 };
 
+/// Errors unless the value can take the place of the tensor: shape_mismatch, dtype_mismatch.
+void check_edit_fit(const TensorExpr& value, const TensorExpr& old, const std::string& name);
+
 class ModelEditor {
 public:
     /// `model` is the archive's, moved out of it.

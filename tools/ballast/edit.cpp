@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <memory>
 
+#include "ballast/checkpoint.h"
 #include "ballast/npy.h"
 #include "cli.h"
 #include "core/text.h"
@@ -82,7 +84,27 @@ void print_closing(const EditResult& result, const Options& options) {
                  text.empty() ? ", nothing changed" : text.c_str());
 }
 
+/// `repair`: the state file of a folder of TensorFlow checkpoints, given as itself or as the folder.
+int run_repair(const Options& options) {
+    if (!options.output.empty()) usage_error("repair changes the state file in its place");
+    std::filesystem::path folder(options.path);
+    if (!std::filesystem::is_directory(folder)) {
+        if (folder.filename() != "checkpoint") usage_error("repair is for a state file named checkpoint");
+        folder = folder.has_parent_path() ? folder.parent_path() : std::filesystem::path(".");
+    }
+    WriteOptions write;
+    write.durable = !options.no_fsync;
+    const StateFileRepair result = repair_state_file(folder, options.dry_run, write);
+    if (options.quiet) return exit_ok;
+    for (const std::string& change : result.changes)
+        std::fprintf(stderr, "note: %s\n", escape(change).c_str());
+    std::fprintf(stderr, "%s %s%s\n", options.dry_run ? "would edit" : "edited",
+                 escape(result.file.string()).c_str(), result.changes.empty() ? ", nothing changed" : "");
+    return exit_ok;
+}
+
 int run(const Options& options) {
+    if (options.words.size() == 1 && options.words.front() == "repair") return run_repair(options);
     EditOptions edit_options;
     edit_options.open.format = options.from;
     edit_options.dry_run = options.dry_run;
@@ -114,7 +136,7 @@ Command add_edit(CLI::App& app) {
     command->add_option("PATH", options->path, "The file")->required()->type_name("FILE");
     command
         ->add_option("EDIT", options->words,
-                     "rename OLD NEW, set NAME FILE.npy, delete GLOB…; several with ';' between")
+                     "rename OLD NEW, set NAME FILE.npy, delete GLOB…; several with ';' between; or repair")
         ->required()
         ->type_name("");
     command->add_option("-o,--output", options->output, "Write this file instead of PATH itself")
@@ -135,11 +157,18 @@ it after a crash.
   set     from a .npy of the tensor's shape and dtype; bfloat16 and float8 as
           plain bytes, see `ballast cat --help`
   delete  every tensor that matches; a glob that matches nothing is an error
+  repair  of a TensorFlow state file `checkpoint` or its folder: paths to the
+          checkpoints beside it become relative, dead ones are left out
+
+In a TensorFlow checkpoint, rename takes the attribute an object is held under
+(stored names), the name a variable has itself, or a key of TensorFlow 1 with
+all below it.
 
 Examples:
   ballast edit model.weights.h5 rename head classifier -o renamed.weights.h5
   ballast edit model.safetensors set head/bias zeros.npy ';' delete 'aux/**'
-  ballast edit model.weights.h5 delete 'optimizer/**')");
+  ballast edit model.weights.h5 delete 'optimizer/**'
+  ballast edit runs/42/checkpoint repair)");
     return {command, [options] { return run(*options); }};
 }
 
