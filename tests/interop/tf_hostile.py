@@ -216,8 +216,10 @@ def in_child(action):
     child = os.fork()
     if child == 0:
         try:
+            import faulthandler
             import resource
 
+            faulthandler.disable()
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
