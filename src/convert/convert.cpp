@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ballast/registry.h"
+#include "convert/fitted_bins.h"
 #include "convert/modernise.h"
 #include "convert/pipeline.h"
 #include "convert/recast.h"
@@ -153,7 +154,10 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         model = fit(*archive, std::move(model), options, open_options, report);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;
-        if (wants_keras3(format.info(), options.save)) model = modernised(std::move(model), report);
+        if (wants_keras3(format.info(), options.save)) {
+            describe_fitted_bins(model, open_options.limits, report);
+            model = modernised(std::move(model), report);
+        }
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan =
             plan_of(model, format, destination, options.save, kept_around(format, archive, options), report);

@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Config migration judged by the real Keras 3: tf_keras models, their configs brought over by migrate_config.
 
-BALLAST_APPLICATIONS=all runs every model of tf_keras.applications up to 180 MB instead of a few.
+Whole files, by the hundred: test_migrate_scores.py and test_applications.py.
 """
 
 import json
 import os
 import subprocess
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from frameworks import fresh, keras, tf, tf_keras
 
-from migrate_cases import REFUSED_FUNCTIONS, function_model, functions, layers
 from migrate_graphs import GRAPHS
 from tool import lacking
-
-LAYERS, FUNCTIONS = layers(), functions()
-FEW = {"MobileNet": {}, "MobileNetV3Small": {"input_shape": (224, 224, 3)}}
 
 
 class Tool:
@@ -93,71 +88,6 @@ def inputs_of(model, seed):
     return tf.nest.map_structure(one, model.input)
 
 
-def leaves(value):
-    return [np.asarray(item) for item in tf.nest.flatten(value)]
-
-
-def judge(tool, model, **more):
-    """The migrated config loads in safe mode, has the same weights and predicts the same."""
-    seed = zlib.crc32(model.to_json().encode())
-    randomise(model, seed)
-    answer = tool(model.to_json(), **more)
-    assert not refusals(answer), refusals(answer)
-    assert not answer["custom_objects"], answer["custom_objects"]
-    new = keras.saving.deserialize_keras_object(answer["model"])
-    model.trainable = True
-    new.trainable = True
-    assert len(model.weights) == len([w for w in new.weights if "seed_generator" not in w.path])
-    copy_weights(model, new, answer["renamed"])
-    given = inputs_of(model, seed)
-    mine, theirs = leaves(model(given, training=False)), leaves(new(given, training=False))
-    assert len(mine) == len(theirs)
-    for a, b in zip(mine, theirs):
-        scale = max(np.abs(a).max(), 1e-6)
-        np.testing.assert_allclose(b.astype("float64") / scale, a.astype("float64") / scale, rtol=1e-4, atol=1e-5)
-    return answer
-
-
-@pytest.mark.parametrize("case", LAYERS)
-def test_layer(tool, case):
-    fresh(tf_keras)
-    judge(tool, LAYERS[case]())
-
-
-@pytest.mark.parametrize("case", FUNCTIONS)
-def test_function(tool, case):
-    fresh(tf_keras)
-    judge(tool, function_model(FUNCTIONS[case]))
-
-
-@pytest.mark.parametrize("case", REFUSED_FUNCTIONS)
-def test_refused_function(tool, case):
-    assert refusals(tool(function_model(REFUSED_FUNCTIONS[case]).to_json()))
-
-
-@pytest.mark.parametrize("case", GRAPHS)
-def test_graph(tool, case):
-    fresh(tf_keras)
-    judge(tool, GRAPHS[case]())
-
-
-def applications():
-    if os.environ.get("BALLAST_APPLICATIONS") != "all":
-        return FEW
-    small = {"input_shape": (224, 224, 3)}
-    names = [name for name in dir(tf_keras.applications) if name[0].isupper()]
-    heavy = ("VGG", "EfficientNetB7", "EfficientNetV2L", "EfficientNetV2M", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge",
-             "NASNetLarge", "RegNetX120", "RegNetX160", "RegNetX320", "RegNetY120", "RegNetY160", "RegNetY320", "ResNet152",
-             "ResNetRS152", "ResNetRS2", "ResNetRS3", "ResNetRS4", "ResNetRS101", "InceptionResNetV2", "EfficientNetB6")
-    return {name: small if "MobileNetV3" in name else {} for name in names if not name.startswith(heavy)}
-
-
-@pytest.mark.parametrize("name", applications())
-def test_application(tool, name):
-    fresh(tf_keras)
-    judge(tool, getattr(tf_keras.applications, name)(weights=None, classifier_activation=None, **applications()[name]))
-
-
 def test_lambda_is_refused(tool):
     model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Lambda(lambda x: x + 1)])
     assert [note[2] for note in refusals(tool(model.to_json()))] == ["Lambda"]
@@ -226,22 +156,6 @@ def test_optimizer_steps(tool, case):
     np.testing.assert_allclose(train(new, batches), train(model, batches), rtol=1e-4)
     for a, b in zip(model.get_weights(), new.get_weights()):
         np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
-
-
-LOSSES = ["mse", "mean_squared_error", "MAE", "mape", "msle", "logcosh", "huber_loss", "kullback_leibler_divergence", "poisson", "hinge",
-          "squared_hinge", "categorical_hinge", "cosine_similarity", "binary_crossentropy", "categorical_crossentropy", "kld",
-          *(getattr(tf_keras.losses, name) for name in ("Huber", "MeanSquaredError", "BinaryCrossentropy", "CategoricalCrossentropy",
-                                                         "LogCosh", "KLDivergence", "CosineSimilarity", "BinaryFocalCrossentropy"))]
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda one: one if isinstance(one, str) else one.__name__)
-def test_loss(tool, loss):
-    fresh(tf_keras)
-    model = tf_keras.Sequential([tf_keras.Input((4,)), tf_keras.layers.Dense(3, activation="softmax")])
-    new, _ = compiled(tool, model, optimizer="sgd", loss=loss if isinstance(loss, str) else loss(), metrics=["accuracy"])
-    x, y = np.random.default_rng(1).normal(size=(8, 4)).astype("float32"), np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2, 0, 1]]
-    mine, theirs = model.evaluate(x, y, verbose=0), new.evaluate(x, y, verbose=0)
-    np.testing.assert_allclose(theirs, mine, rtol=1e-4, atol=1e-6)
 
 
 def test_metrics_of_several_outputs(tool):

@@ -69,7 +69,14 @@ def test_a_folder(old, workshop, tmp_path):
     before = {path: (tmp_path / "new" / path).read_bytes() for path in files(tmp_path / "new")}
     again = migrate(old, tmp_path / "new", "--keep-going", expect=tool.DAMAGED)
     assert all(row["status"] in ("refused", "current") for row in again["models"])
+    # With a word, what is there counts as done.
+    again = migrate(old, tmp_path / "new", "--keep-going", "--skip-existing", expect=tool.DAMAGED)
+    assert statuses(again, old) == {name: "already there" if status in ("migrated", "weights only") else status
+                                    for name, status in EXPECTED.items()}
     assert before == {path: (tmp_path / "new" / path).read_bytes() for path in files(tmp_path / "new")}
+    (old / "first.h5").touch()
+    again = migrate(old / "first.h5", tmp_path / "new", "--skip-existing", expect=tool.REFUSED)
+    assert "older than its source" in again["models"][0]["error"]["message"]
 
 
 def test_dry_run_says_the_same(old, tmp_path):
@@ -87,7 +94,13 @@ def test_stops_at_a_refusal(old, tmp_path):
 def test_globs_prefixes_and_collisions(old, workshop, tmp_path):
     shutil.copy(old / "first.h5", tmp_path / "first.hdf5")
     done = tool.run("migrate", f"{old}/fir*.h5", tmp_path / "first.hdf5", "--out-dir", tmp_path / "new", "--keep-going", expect=tool.REFUSED)
-    assert "1 migrated, 1 refused" in done.stdout and "same name" in done.stdout
+    assert "1 migrated, 1 refused" in done.stdout and "would both become" in done.stdout
+    twice = [old / "first.h5", f"{old}/./first.h5", f"{old}/a/../first.h5"]
+    assert tool.run("migrate", *twice, "--out-dir", tmp_path / "once").stdout.endswith("\n1 migrated\n")
+    # What stays where it is takes no name from another.
+    shutil.copy(old / "first.h5", old / "today.h5")
+    tool.run("migrate", old / "today.keras", old / "today.h5", "--out-dir", tmp_path / "once")
+    assert files(tmp_path / "once") == ["first.keras", "today.keras"]
     tool.run("migrate", f"{old}/none*.h5", "--out-dir", tmp_path / "new", expect=tool.UNREADABLE)
     workshop.source(REGISTRY[WHOLE[0]], "tf_keras").model.save_weights(str(tmp_path / "ckpt" / "w"), save_format="tf")
     tool.run("migrate", tmp_path / "ckpt", "--out-dir", tmp_path / "new", "--to", "safetensors")

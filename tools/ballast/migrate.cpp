@@ -91,6 +91,13 @@ Command add_migrate(CLI::App& app) {
                      "Target format; else .keras, and .weights.h5 where that cannot be")
         ->type_name("ID");
     command->add_flag("--keep-going", options->migrate.keep_going, "Go on after a model that is refused");
+    command->add_flag("--skip-existing", options->migrate.skip_existing,
+                      "Leave what an earlier run has written; without it, it is an error");
+    command
+        ->add_option("--allow-loss", options->migrate.allow_loss,
+                     "Accept a loss: weights, assets, precision, all")
+        ->check(CLI::IsMember({"weights", "assets", "precision", "all"}))
+        ->allow_extra_args(false);
     command->add_flag("--dry-run", options->migrate.dry_run, "Do everything but write");
     command
         ->add_option(
@@ -104,8 +111,10 @@ Command add_migrate(CLI::App& app) {
     command->add_flag("-q,--quiet", options->quiet, "The counts alone");
     command->footer(R"(Each model becomes a .keras file that today's Keras opens, with the names and
 subfolders of the sources. Where Keras 3 has no counterpart for the architecture,
-the weights alone become a .weights.h5. Files that exist are never replaced. At
-the end a table says what became of each; a .keras of Keras 3 is `current`.
+the weights alone become a .weights.h5. Files that exist are never replaced: an
+interrupted run goes on with --skip-existing. At the end a table says what became
+of each; a .keras of Keras 3 is `current`. What one model needs besides (a config,
+names, another format), `ballast convert` takes.
 
 Exit status: 0, or that of the first refusal.
 

@@ -52,7 +52,7 @@ std::string class_of(const Contents& contents, std::string_view layer) {
 }
 
 std::string_view css_of(Status status) {
-    constexpr std::string_view words[] = {"migrated", "weights", "muted", "refused", "muted"};
+    constexpr std::string_view words[] = {"migrated", "weights", "muted", "refused", "muted", "muted"};
     return words[static_cast<std::size_t>(status)];
 }
 
@@ -178,8 +178,8 @@ std::string as_json(std::span<const Migrated> models, bool dry_run) {
 
 std::string counts_of(std::span<const Migrated> models) {
     std::string text;
-    for (const Status status :
-         {Status::migrated, Status::weights_only, Status::current, Status::refused, Status::not_tried}) {
+    for (const Status status : {Status::migrated, Status::weights_only, Status::current, Status::there,
+                                Status::refused, Status::not_tried}) {
         const auto count = std::count_if(models.begin(), models.end(),
                                          [&](const Migrated& model) { return model.status == status; });
         if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, to_string(status));
@@ -192,15 +192,15 @@ void print_table(std::span<const Migrated> models, Output& out) {
     for (const Migrated& model : models)
         widest = std::max(widest, escape(model.source.path.string()).size());
     for (const Migrated& model : models) {
-        out.print("{:<12}  {:<{}}", to_string(model.status), escape(model.source.path.string()), widest);
+        out.print("{:<13}  {:<{}}", to_string(model.status), escape(model.source.path.string()), widest);
         if (!model.target.empty()) out.print("  -> {}", escape(model.target.string()));
         out.write("\n");
-        if (model.error) out.print("{:<12}  {}\n", "", escape(model.error->what()));
+        if (model.error) out.print("{:<13}  {}\n", "", escape(model.error->what()));
         if (model.error && !model.error->hint().empty())
-            out.print("{:<12}  {}\n", "", escape(model.error->hint()));
+            out.print("{:<13}  {}\n", "", escape(model.error->hint()));
         for (const ReportEntry& entry : model.report.entries())
             if (entry.kind == ReportEntry::Kind::warning || entry.loss)
-                out.print("{:<12}  {}: {}\n", "", to_string(entry.kind), escape(entry.text));
+                out.print("{:<13}  {}: {}\n", "", to_string(entry.kind), escape(entry.text));
     }
     out.print("{}\n", counts_of(models));
 }

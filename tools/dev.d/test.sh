@@ -61,6 +61,16 @@ interop_step() {
     count interop "$(tally junit "$report")"
 }
 
+# Every model of tf_keras.applications in every form, an hour or more; what has passed is not run again.
+applications_step() {
+    local python results
+    build_quietly clang || die "the build failed"
+    python=$(peers_python) || die "no peers"
+    results=$(build_dir clang)/applications.json
+    exec env BALLAST_TOOL="$(tool_of clang)" TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES= PYTHONDONTWRITEBYTECODE=1 \
+        "$python" "$root/tests/interop/applications.py" "$results" "$@"
+}
+
 # The last line of the run, which ends in doctest's form, says the numbers; nothing said counts as failed.
 consumer_step() {
     local log=$root/build/consumer.log pfr
@@ -85,7 +95,8 @@ run_tests() {
         consumer_step
         interop_step clang
         ;;
-    *) die "test takes unit, interop or all, not '$1'" ;;
+    applications) applications_step "${@:2}" ;;
+    *) die "test takes unit, interop, applications or all, not '$1'" ;;
     esac
     echo "$passed passed, $failed failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

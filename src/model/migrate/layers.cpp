@@ -165,6 +165,20 @@ const table::LayerClass* replacement_of(std::string_view class_name) {
     return nullptr;
 }
 
+/// Keras 2 called a Sequential without layers, Keras 3 cannot build one.
+Tree convert_nothing(Context& context, const Tree& node, std::string_view name) {
+    context.note(NoteKind::replaced, {layer_path(context, node), "Sequential"},
+                 "it has no layers: written as Identity");
+    Tree config = Tree::object();
+    config.set("name", name.empty() ? safe_name(node["config"]["name"].as_string()) : std::string(name));
+    return node_of("keras.layers", "Identity", std::move(config));
+}
+
+bool is_nothing(const Tree& node) {
+    return node["class_name"].as_string() == "Sequential" && node["config"]["layers"].is_array() &&
+           node["config"]["layers"].size() == 0;
+}
+
 }  // namespace
 
 bool may_drop(const table::KerasClass& known, std::string_view key, const Tree& value) {
@@ -185,6 +199,7 @@ bool may_drop(const table::KerasClass& known, std::string_view key, const Tree& 
 
 Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
     const Nested nested(context);
+    if (context.depth > 1 && is_nothing(node)) return convert_nothing(context, node, name);
     if (is_container(node)) return convert_container(context, node, name);
     const std::string old_class(node["class_name"].as_string());
     std::string_view class_name = bare_class(Kind::layer, old_class);

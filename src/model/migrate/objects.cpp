@@ -98,6 +98,10 @@ Tree convert_activation(Context& context, const Place& place, const Tree& value)
     if (value.is_string()) return activation_by_name(context, place, value.as_string());
     if (!value.is_object()) return value;
     if (value["config"].is_string()) return activation_by_name(context, place, value["config"].as_string());
+    // A lambda lies there as marshalled bytecode, by itself or under a class of that name.
+    const std::string_view class_name = value["class_name"].as_string();
+    if (class_name.empty() || class_name == "__lambda__")
+        return activation_by_name(context, place, "<lambda>");
     return convert_layer(context, value, {});
 }
 
