@@ -141,6 +141,22 @@ Tree convert_functional(Context& context, const Tree& node, const std::string& n
     return node_of("keras.src.models.functional", "Functional", std::move(converted));
 }
 
+/// The config that says what a layer is given: its own, or that of the first layer in it. Null when none
+/// does.
+const Tree* declared_input(const Tree& layer) {
+    const Tree* at = &layer;
+    while (is_container(*at)) {
+        const Tree& layers = layers_of(*at);
+        const Tree* next = &layers.at(0);
+        if (is_functional(*at))
+            for (const Tree& node : layers.items())
+                if (name_of(node) == (*at)["config"]["input_layers"].at(0).at(0).as_string()) next = &node;
+        at = next;
+    }
+    const Tree& config = (*at)["config"];
+    return config["batch_input_shape"].is_array() ? &config : nullptr;
+}
+
 /// What Keras before 2.3 did not write down.
 Tree input_layer(const Tree& config, Graph& graph) {
     Tree input = Tree::object();
@@ -156,14 +172,13 @@ Tree convert_sequential(Context& context, const Tree& node, const std::string& n
     Graph graph(old_layers);
     Tree layers = Tree::array();
     for (const Tree& layer : old_layers.items()) {
-        const bool first = layers.size() == 0;
-        const Tree& config = layer["config"];
-        if (first && layer["class_name"].as_string() != "InputLayer" &&
-            config["batch_input_shape"].is_array())
-            layers.push_back(input_layer(config, graph));
-        const Producer* producer = graph.find(name_of(layer));
-        note_name(context, layer, producer->name);
-        layers.push_back(convert_layer(context, layer, producer->name));
+        const bool first = layers.size() == 0 && layer["class_name"].as_string() != "InputLayer";
+        if (const Tree* given = first ? declared_input(layer) : nullptr)
+            layers.push_back(input_layer(*given, graph));
+        std::string own = graph.find(name_of(layer))->name;
+        if (own.empty()) own = graph.fresh("sequential");  // a bare list has no name
+        note_name(context, layer, own);
+        layers.push_back(convert_layer(context, layer, own));
     }
     Tree converted = Tree::object();
     // Keras 1 stored none for a Sequential; Keras 3 wants one.

@@ -125,16 +125,18 @@ std::string layer_path(const Context& context, const Tree& node) {
 
 /// Keras 1's Merge by its mode; empty when there is none.
 std::string_view merge_class(std::string_view mode) {
-    static constexpr table::Rename rows[] = {{"sum", "Add"},
-                                             {"mul", "Multiply"},
-                                             {"concat", "Concatenate"},
-                                             {"ave", "Average"},
-                                             {"max", "Maximum"}};
+    static constexpr table::Rename rows[] = {
+        {"sum", "Add"},     {"mul", "Multiply"}, {"concat", "Concatenate"},
+        {"ave", "Average"}, {"max", "Maximum"},  {"dot", "Dot"}};
     return table::renamed(rows, mode).value_or("");
 }
 
 Tree convert_merge(Context& context, const Place& place, const Tree& node, std::string_view name) {
     const Tree& old = node["config"];
+    if (old["layers"].size() != 0) {
+        context.note(NoteKind::refused, place, "Merge of models at the head of a Sequential");
+        return node;
+    }
     const std::string_view class_name = merge_class(old["mode"].as_string());
     if (class_name.empty()) {
         context.note(NoteKind::refused, place, "Merge with mode " + shown(old["mode"]));
@@ -145,6 +147,7 @@ Tree convert_merge(Context& context, const Place& place, const Tree& node, std::
     config.set("name", safe_name(old["name"].as_string()));
     if (class_name == "Concatenate")
         config.set("axis", old.find("concat_axis") ? old["concat_axis"] : Tree(-1));
+    if (class_name == "Dot") config.set("axes", old.find("dot_axes") ? old["dot_axes"] : Tree(-1));
     set_name(config, name);
     return node_of("keras.layers", class_name, std::move(config));
 }
@@ -200,10 +203,10 @@ bool may_drop(const table::KerasClass& known, std::string_view key, const Tree& 
 Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
     const Nested nested(context);
     if (context.depth > 1 && is_nothing(node)) return convert_nothing(context, node, name);
-    if (is_container(node)) return convert_container(context, node, name);
     const std::string old_class(node["class_name"].as_string());
     std::string_view class_name = bare_class(Kind::layer, old_class);
     const Place place{layer_path(context, node), old_class};
+    if (class_name != "Merge" && is_container(node)) return convert_container(context, node, name);
     if (const auto reason = table::renamed(table::refused_classes, class_name)) {
         context.note(NoteKind::refused, place, std::string(*reason));
         return node;
