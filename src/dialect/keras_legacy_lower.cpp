@@ -11,6 +11,7 @@
 #include "dialect/keras_legacy_keras1.h"
 #include "dialect/keras_legacy_listing.h"
 #include "dialect/keras_legacy_whole.h"
+#include "dialect/own_layers.h"
 #include "dialect/reporting.h"
 #include "model/config.h"
 
@@ -254,6 +255,8 @@ hdf5::Planned lower(const Model& model, std::string file_name, const SaveOptions
             "tf_keras and Keras 3 expect the weights of a frozen layer in different orders; this is "
             "tf_keras' (Keras 3 "
             "needs --flavor keras3)");
+    if (model.producer.dialect != dialect && has_classes(model))
+        require_places(model, Placing::by_order, "a legacy .h5");
     report_unread_types(report, model, framework == Framework::keras3 ? "Keras 3" : "tf_keras");
     return Writer(model, options, report, framework).plan(std::move(file_name));
 }

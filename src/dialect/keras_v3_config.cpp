@@ -30,6 +30,7 @@ public:
         Layer& layer = lifting_.model.layers[group.layer];
         layer.stored_key = group.path;
         const hdf5::ObjectId object = find(group.path);
+        if (!weights_known(layer)) return bind_unknown(group.layer, object);
         const hdf5::ObjectId vars = object == hdf5::no_object ? hdf5::no_object : vars_of(file_, object);
         std::vector<Variable> stored;
         if (vars != hdf5::no_object) {
@@ -38,7 +39,6 @@ public:
                 lifting_.problems.push_back(link_problem(file_, link));
             });
         }
-        if (!weights_known(layer)) return bind_unknown(group.layer, stored);
         take_as_quantized(layer, group, stored);
         if (stored.size() != group.variables.size()) throw count_mismatch(layer, group, stored.size());
         for (const V3Variable& variable : group.variables) {
@@ -56,7 +56,7 @@ public:
             const hdf5::ObjectId id = file_.id_of(object);
             if (object.name != vars_group || object.kind != hdf5::ObjectKind::group || visited_.contains(id))
                 continue;
-            if (is_within_state(file_, id)) continue;
+            if (is_within_state(file_, id) || is_taken(id)) continue;
             for (const Variable& variable : variables_below(file_, id, [](const hdf5::Object&) {})) {
                 TensorInfo tensor = tensor_of(file_, variable.dataset);
                 tensor.part = Part::loose;
@@ -120,14 +120,17 @@ private:
         lifting_.bind(variable.weight->layer, variable.weight->weight, std::move(tensor));
     }
 
-    void bind_unknown(LayerId id, const std::vector<Variable>& stored) {
+    void bind_unknown(LayerId id, hdf5::ObjectId group) {
         lifting_.model.layers[id].weights.clear();
-        for (const Variable& variable : stored) {
-            Weight weight;
-            weight.role = variable.key;
-            weight.stored_key = variable.key;
-            lifting_.add_weight(id, std::move(weight), tensor_of(file_, variable.dataset));
-        }
+        if (group == hdf5::no_object) return;
+        lift_below(file_, lifting_, framework_, group, id);
+        taken_.push_back(group);
+    }
+
+    bool is_taken(hdf5::ObjectId group) const {
+        for (; group != hdf5::no_object; group = file_.object(group).parent)
+            if (std::find(taken_.begin(), taken_.end(), group) != taken_.end()) return true;
+        return false;
     }
 
     Error count_mismatch(const Layer& layer, const V3Group& group, std::size_t stored) const {
@@ -164,6 +167,7 @@ private:
     const OpenOptions& options_;
     layout::Framework framework_;
     std::unordered_set<hdf5::ObjectId> visited_;
+    std::vector<hdf5::ObjectId> taken_;  ///< with all below them
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The groups of a file of the Keras 3 layout, see keras_v3_groups.h.
 #include "dialect/keras_v3_groups.h"
+#include "dialect/own_layers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -232,6 +233,7 @@ std::vector<V3Group> groups_for(const Model& model, Framework flavor, Model& gue
         if (const Layer* unknown = first_unknown(model)) {
             throw needs_config("the variables of layer '" + unknown->name + "' are not known");
         }
+        require_places(model, Placing::by_path, name_of(flavor));
         return v3_paths(model, flavor);
     }
     if (own_dialect) {

@@ -26,6 +26,14 @@ public:
     Walk(const hdf5::File& file, Lifting& lifting, Framework framework)
         : file_(file), lifting_(lifting), framework_(framework) {}
 
+    /// What the program's own layer keeps, in itself and in layers of its own.
+    void run_below(hdf5::ObjectId group, LayerId layer) {
+        const std::string name = lifting_.model.layers[layer].name;
+        pending_.push_back({group, layer, nullptr});
+        walk();
+        lifting_.model.layers[layer].name = name;
+    }
+
     void run() {
         const auto objects = file_.objects();
         const auto count = [&](auto&& is) {
@@ -36,11 +44,7 @@ public:
             count([](const hdf5::Object& object) { return object.kind == hdf5::ObjectKind::dataset; }));
         lifting_.model.layers.emplace_back();
         pending_.push_back({0, lifting_.model.root, nullptr});
-        while (!pending_.empty()) {
-            const Step step = pending_.back();
-            pending_.pop_back();
-            visit(step);
-        }
+        walk();
     }
 
 private:
@@ -49,6 +53,14 @@ private:
         LayerId layer;
         const ClassLayout* known;  ///< the layer's class where the key or the parent tells it
     };
+
+    void walk() {
+        while (!pending_.empty()) {
+            const Step step = pending_.back();
+            pending_.pop_back();
+            visit(step);
+        }
+    }
 
     void visit(const Step& step) {
         const std::vector<std::vector<std::uint64_t>> shapes = add_variables(step);
@@ -218,6 +230,11 @@ bool recognise(const hdf5::File& file) {
 
 void lift_by_keys(const hdf5::File& file, Lifting& lifting, Framework framework) {
     Walk(file, lifting, framework).run();
+}
+
+void lift_below(const hdf5::File& file, Lifting& lifting, Framework framework, hdf5::ObjectId group,
+                LayerId layer) {
+    Walk(file, lifting, framework).run_below(group, layer);
 }
 
 }  // namespace ballast::keras_v3

@@ -34,6 +34,9 @@ bool is_within_state(const hdf5::File& file, hdf5::ObjectId group);
 layout::Framework framework_of(const hdf5::File& file);
 
 void lift_by_keys(const hdf5::File& file, Lifting& lifting, layout::Framework framework);
+/// The same below one layer's group, for a layer whose class says nothing about what it holds.
+void lift_below(const hdf5::File& file, Lifting& lifting, layout::Framework framework, hdf5::ObjectId group,
+                LayerId layer);
 /// Throws ambiguous_mapping, naming the first layer that does not fit.
 void lift_by_config(const hdf5::File& file, Lifting& lifting, layout::Framework framework,
                     const OpenOptions& options);

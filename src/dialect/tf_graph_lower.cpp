@@ -8,6 +8,7 @@
 #include "ballast/error.h"
 #include "dialect/guess.h"
 #include "dialect/keras_legacy.h"
+#include "dialect/own_layers.h"
 #include "dialect/reporting.h"
 #include "dialect/tf_graph.h"
 #include "dialect/tf_graph_build.h"
@@ -292,6 +293,7 @@ void lower_layers(const Model& model, const SaveOptions& options, bool whole, Re
                 "tf_keras does not");
         nodes = LayerWriter(model, graph, report).by_keys();
     } else if (has_classes(model)) {
+        if (!own) require_places(model, Placing::by_path, "an object graph");
         nodes = LayerWriter(model, graph, report).by_classes();
     } else if (model.producer.dialect == keras_legacy::dialect) {
         guessed = guess_classes(model, Framework::tf_keras);

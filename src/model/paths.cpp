@@ -92,6 +92,15 @@ std::string KeyCounter::next(std::string_view key) {
 }
 
 std::string v3_key(const Layer& layer, layout::Framework flavor) {
+    // A layer that only a file has told of: its place there says the class.
+    if (layer.class_name.empty() && !layer.stored_key.empty()) {
+        std::string_view key = layer.stored_key;
+        key = key.substr(key.rfind('/') + 1);
+        const std::size_t number = key.find_last_not_of("0123456789");
+        return std::string(number != key.npos && number + 1 < key.size() && key[number] == '_'
+                               ? key.substr(0, number)
+                               : key);
+    }
     if (!layer.package.empty()) return layout::snake_case(layer.class_name, flavor);
     if (layer.class_name == "Model") return "functional";
     const layout::ClassLayout* known = layout::find_class(layer.class_name);

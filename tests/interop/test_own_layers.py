@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers of the program's own classes, which no table knows: with weights, with layers, with layers in lists and dicts."""
+
+import numpy as np
+import pytest
+import tool
+from frameworks import keras, tf_keras
+
+DATA = np.random.default_rng(3).standard_normal((5, 4)).astype("float32")
+
+
+def classes(framework):
+    layers, ops = framework.layers, framework.activations
+
+    class Tied(layers.Layer):
+        def build(self, shape):
+            self.count = self.add_weight(name="count", shape=(4,), trainable=False)
+            self.kernel = self.add_weight(name="kernel", shape=(4, 4))
+            self.shift = self.add_weight(name="shift", shape=(4,))
+            self.built = True
+
+        def call(self, x):
+            return ops.tanh(x @ self.kernel * self.count + self.shift)
+
+    class Two(layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.second, self.first = layers.BatchNormalization(), layers.BatchNormalization()
+            self.stack = [layers.Dense(4), layers.Dense(4)]
+
+        def build(self, shape):
+            # tf_keras builds them when they are called, which is what gives their variables scopes.
+            for part in (self.second, self.first, *self.stack) if framework is keras else ():
+                part.build(shape)
+            self.built = True
+
+        def call(self, x):
+            return self.stack[1](ops.relu(self.stack[0](self.second(ops.relu(self.first(x))))))
+
+    return {"Tied": Tied, "Two": Two}
+
+
+def model_of(framework, own):
+    inputs = framework.Input((4,))
+    model = framework.Model(inputs, framework.layers.Dense(2, name="end")(own["Two"](name="two")(own["Tied"](name="tied")(inputs))))
+    random = np.random.default_rng(4)
+    model.set_weights([random.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    return model
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    found = {}
+    for name, framework in (("tf_keras", tf_keras), ("keras", keras)):
+        folder = tmp_path_factory.mktemp(name)
+        own = classes(framework)
+        model = model_of(framework, own)
+        model.save(folder / "a.keras")
+        model.save_weights(folder / "b.weights.h5")
+        model.save_weights(folder / "c.h5") if framework is tf_keras else model.save(folder / "c.h5")
+        if framework is tf_keras:
+            model.save_weights(folder / "d")
+        found[name] = folder, model.predict(DATA, verbose=0)
+    return found
+
+
+@pytest.mark.parametrize("framework, file", [("tf_keras", "a.keras"), ("tf_keras", "b.weights.h5"), ("keras", "a.keras"),
+                                             ("keras", "b.weights.h5")])
+@pytest.mark.parametrize("target", ["x.keras", "x.weights.h5"])
+def test_paths_lead_to_keras_3(sources, framework, file, target, tmp_path):
+    folder, expected = sources[framework]
+    config = ("--config", folder / "a.keras") if file != "a.keras" else ()
+    flavor = () if target == "x.keras" else ("--flavor", "keras3")
+    tool.convert(folder / file, tmp_path / target, *config, *flavor)
+    own = classes(keras)
+    if target == "x.keras":
+        model = keras.models.load_model(tmp_path / target, custom_objects=own)
+    else:
+        model = model_of(keras, own)
+        model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
+        model.load_weights(tmp_path / target)
+    np.testing.assert_allclose(model.predict(DATA, verbose=0), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("file, target", [("d", "x.h5"), ("b.weights.h5", "x.h5"), ("c.h5", "x.weights.h5"), ("d", "x.weights.h5")])
+def test_orders_and_attributes_that_nobody_tells_are_not_guessed(sources, file, target, tmp_path):
+    """Legacy files go by an order, the others by attributes: only the class knows both."""
+    folder, _ = sources["tf_keras"]
+    done = tool.convert(folder / file, tmp_path / target, "--config", folder / "a.keras", expect=tool.REFUSED)
+    assert "'two'" in done.stderr and "the source does not tell" in done.stderr
+    assert not (tmp_path / target).exists()
