@@ -58,6 +58,13 @@ bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
     return format.can.config && offered && !save.weights_only && save.flavor == "keras3";
 }
 
+/// Whether it has to be one of Keras 2: an .h5 on request, a SavedModel always.
+bool wants_keras2(const FormatInfo& format, const SaveOptions& save) {
+    if (!format.can.config || save.weights_only) return false;
+    if (holds_whole_models(format)) return format.kind == Location::Kind::directory;
+    return save.flavor == "tf_keras" && format.id == "legacy_h5";
+}
+
 /// Mirrors the kernels of a file of Theano that does not say so, or whose layers have no classes.
 void take_from_backend(Model& model, const std::string& backend, Report& report) {
     if (backend.empty() || backend == "tensorflow") return;
@@ -158,6 +165,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
             describe_fitted_bins(model, open_options.limits, report);
             model = modernised(std::move(model), report);
         }
+        if (wants_keras2(format.info(), options.save)) model = for_tf_keras(std::move(model), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan =
             plan_of(model, format, destination, options.save, kept_around(format, archive, options), report);

@@ -36,7 +36,7 @@ void report_custom(const std::vector<std::string>& classes, Report& report) {
 
 /// Notes that change what the model computes, or what its loader needs, are for everyone; the rest is
 /// counted.
-void report_notes(const Migrated& migrated, Report& report) {
+void report_notes(const Migrated& migrated, Report& report, std::string_view framework = "Keras 3") {
     std::map<std::string_view, std::size_t> counts;
     for (const migrate::Note& note : migrated.notes) {
         if (note.kind == NoteKind::changed || note.kind == NoteKind::custom || note.kind == NoteKind::refused)
@@ -47,7 +47,7 @@ void report_notes(const Migrated& migrated, Report& report) {
     std::string summary;
     for (const auto& [kind, count] : counts)
         summary += (summary.empty() ? "" : ", ") + std::to_string(count) + " " + std::string(kind);
-    if (!summary.empty()) report.note("the config was brought to Keras 3: " + summary);
+    if (!summary.empty()) report.note("the config was brought to " + std::string(framework) + ": " + summary);
     report_custom(migrated.custom_objects, report);
 }
 
@@ -217,6 +217,21 @@ Model modernised(Model model, Report& report) {
     result.training_config = Tree();
     result.producer = model.producer;
     if (result.assets.empty()) result.assets = std::move(model.assets);
+    return result;
+}
+
+Model for_tf_keras(Model model, Report& report) {
+    if (model.config.is_null() || config_framework(model.config) != layout::Framework::keras3) return model;
+    if (model.config.find("module") == nullptr) model = completed(std::move(model), report);
+    migrate::Options options;
+    options.where = report.source;
+    Migrated migrated = migrate::migrate_to_keras2(model.config, options);
+    report_notes(migrated, report, "Keras 2");
+    migrate::require_complete(migrated, report.source);
+    Model result = align(model, model_from_config(migrated.config), {}, report);
+    result.config = std::move(migrated.config);
+    result.training_config = Tree();
+    result.producer = model.producer;
     return result;
 }
 

@@ -15,4 +15,8 @@ namespace ballast {
 /// counterpart; as of align().
 Model modernised(Model model, Report& report);
 
+/// The way back: a model of Keras 3 as Keras 2 describes it, for what exists in both. One of Keras 2, or
+/// without a config, comes back as it is. Errors: unsupported, naming the layer; as of align().
+Model for_tf_keras(Model model, Report& report);
+
 }  // namespace ballast

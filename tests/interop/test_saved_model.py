@@ -234,9 +234,6 @@ def test_what_is_not_written(workshop, tmp_path):
     kept = tool.run("convert", source.whole, path, "--to", "saved_model", "-f", expect=tool.REFUSED)
     assert "notes.txt" in kept.stderr
     assert others(path) == {**before, "notes.txt": b"mine"}
-    keras3 = workshop.source(REGISTRY["nested_functional"], "keras")
-    refused = tool.run("convert", keras3.keras_zip, tmp_path / "k3", "--to", "saved_model", expect=tool.REFUSED)
-    assert "model.export()" in refused.stderr
 
 
 def test_basic_pitch(wheel_files, tmp_path):

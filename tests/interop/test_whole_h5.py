@@ -45,12 +45,6 @@ def test_old_models_for_keras3(name, kind, workshop, tmp_path):
     assert_predictions(model, source.predictions, False, source.architecture.tolerance)
 
 
-def test_new_models_are_not_for_tf_keras(workshop, tmp_path):
-    source = workshop.source(REGISTRY["nested_twice"], "keras")
-    done = tool.convert(source.keras_zip, tmp_path / "out.h5", "--flavor", "tf_keras", expect=tool.REFUSED)
-    assert "--weights-only" in done.stderr and not (tmp_path / "out.h5").exists()
-
-
 # ---- compiled models -------------------------------------------------------------------------------------------------
 
 RATE = 0.02

@@ -34,7 +34,8 @@ def classes(tables, signatures, rules):
             changed = {key: data for key, data in row.get("changed", {}).items() if key not in SAME_MEANING}
             rows.append(((kind, name), fields(
                 kind=f"Kind::{kind}", name=text(name), accepts=strings(tables, row["accepts"]),
-                only_before=pairs(tables, row.get("only_before", {})), changed=pairs(tables, changed))))
+                only_before=pairs(tables, row.get("only_before", {})), changed=pairs(tables, changed),
+                only_after=pairs(tables, row.get("only_after", {})), in_keras2=str(row.get("in_keras2", False)).lower())))
     for name, row in rules["private_classes"].items():
         rows.append((("layer", name), fields(
             kind="Kind::layer", name=text(name), accepts=strings(tables, sorted(row["accepts"])),

@@ -105,10 +105,12 @@ def merged(new, old):
             if before is not None:
                 row["only_before"] = {key: value for key, value in sorted(before.items())
                                       if key not in entry["arguments"] and value != REQUIRED}
+                row["only_after"] = {key: value for key, value in sorted(entry["arguments"].items()) if key not in before}
                 row["changed"] = {key: value for key, value in sorted(before.items())
                                   if key in entry["arguments"] and value != entry["arguments"][key]
                                   and value != REQUIRED and key != "name"}
                 row = {key: value for key, value in row.items() if value or key == "accepts"}
+                row["in_keras2"] = True
             rows[kind][name] = row
         gone[kind] = sorted({entry["class"] for name, entry in old["kinds"][kind].items()
                              if name not in known and entry["class"] not in known})

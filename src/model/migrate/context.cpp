@@ -36,7 +36,7 @@ void require_complete(const Migrated& migrated, std::string_view where) {
     std::string text = first->layer.empty() ? "the model" : "layer '" + first->layer + "'";
     text += " (" + first->class_name + "): " + first->text;
     if (count > 1) text += ", and " + std::to_string(count - 1) + " more";
-    throw Error(ErrorCode::unsupported, "no Keras 3 config: " + text)
+    throw Error(ErrorCode::unsupported, "the config cannot be rewritten: " + text)
         .in(where)
         .hint("weights can be converted without the model: write a .weights.h5");
 }

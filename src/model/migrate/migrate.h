@@ -67,6 +67,10 @@ Migrated migrate_to_keras3(const Tree& config, const Options& options = {});
 /// compile_config of Keras 3, in Migrated::config. `model` is the result for the model it belongs to.
 Migrated migrate_training(const Tree& training_config, const Migrated& model, const Options& options = {});
 
+/// The way back for what exists in both: a whole model of Keras 3 (with its compile_config, if any) as one of
+/// Keras 2. A Keras 2 config comes back as it is. Throws as migrate_to_keras3().
+Migrated migrate_to_keras2(const Tree& config, const Options& options = {});
+
 /// Throws unsupported with the first refusal, and how many there are.
 void require_complete(const Migrated& migrated, std::string_view where);
 

@@ -35,6 +35,8 @@ struct KerasClass {
     std::span<const KeyText> only_before{};       ///< keys of Keras 2 alone, with Keras 2's default
     std::span<const KeyText> changed{};           ///< what a missing key meant in Keras 2, where that changed
     std::string_view module_name{};               ///< empty: the public module of its kind
+    std::span<const KeyText> only_after{};        ///< keys of Keras 3 alone, with its default
+    bool in_keras2 = false;
 };
 
 struct Rename {
