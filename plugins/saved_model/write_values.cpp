@@ -3,6 +3,7 @@
 #include "ballast/archive.h"
 #include "ballast/error.h"
 #include "container/bundle/bundle.h"
+#include "container/bundle/fingerprint.h"
 #include "container/bundle/write_bundle.h"
 #include "dialect/tf_graph_refill.h"
 #include "write.h"
@@ -10,7 +11,18 @@
 namespace ballast::saved_model {
 namespace {
 
-constexpr std::string_view fingerprint_file = "fingerprint.pb";
+/// Whether there is a fingerprint to follow the variables; one that is absurdly large is copied as it is.
+bool is_marked(const io::Fs& fs) {
+    constexpr std::uint64_t most = 64 << 10;
+    const auto found = fs.stat(bundle::fingerprint_file);
+    return found && found->kind == io::FileKind::regular && found->size <= most;
+}
+
+std::string text_of(const io::Source& source) {
+    std::string text(static_cast<std::size_t>(source.size()), '\0');
+    source.read_at(0, std::as_writable_bytes(std::span(text)));
+    return text;
+}
 
 bool is_variables_file(std::string_view name) {
     return name == bundle::index_name(variables_prefix) || bundle::shard_numbers(variables_prefix, name);
@@ -68,10 +80,14 @@ WritePlan plan_with_values(const Model& model, const Target& target, const SaveO
     }
     WritePlan plan = bundle.plan({variables_of(target), {}, options.max_shard_size});
     plan.commit = target.location.name + "/";
+    const bool marked = is_marked(from) && plan.hooks;
     for (const std::string& name : files_below(from, options.limits))
-        if (!is_variables_file(name)) plan.files.push_back(copied(target, name, from));
-    if (from.stat(fingerprint_file))
-        report.note("fingerprint.pb is kept, and tells of the variables as they were; nothing checks it");
+        if (!is_variables_file(name) && !(marked && name == bundle::fingerprint_file))
+            plan.files.push_back(copied(target, name, from));
+    if (marked)
+        plan.hooks = bundle::fingerprint_hooks(
+            plan.hooks, target.location.name + "/" + std::string(bundle::fingerprint_file),
+            text_of(*from.open(bundle::fingerprint_file)), bundle::index_name(variables_of(target)));
     return plan;
 }
 

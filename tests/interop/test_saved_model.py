@@ -147,9 +147,13 @@ REVIVED = [REGISTRY[name] for name in (
 
 
 def others(path):
-    """Everything but the variables: names and bytes."""
+    """Everything but the variables, and the fingerprint that has a hash of them: names and bytes."""
     return {p.relative_to(path).as_posix(): p.read_bytes() for p in path.rglob("*")
-            if p.is_file() and p.parent.name != "variables"}
+            if p.is_file() and p.parent.name != "variables" and p.name != "fingerprint.pb"}
+
+
+def fingerprint(path):
+    return tf.saved_model.experimental.read_fingerprint(str(path))
 
 
 def assert_equal_models(loaded, model):
@@ -186,6 +190,7 @@ def test_written_from_a_whole_model(arch, workshop, tmp_path):
 def test_other_weights_in_a_traced_model(workshop, tmp_path):
     source = workshop.source(REGISTRY["trained"], "tf_keras")
     path = saved(source, tmp_path, traces=True)
+    first = fingerprint(path)
     wanted = workshop.target(source, "tf_keras")
     wanted.save(str(tmp_path / "new.h5"))
     x = np.random.default_rng(7).normal(size=(4, 3)).astype("f4")
@@ -196,9 +201,16 @@ def test_other_weights_in_a_traced_model(workshop, tmp_path):
         served = tf.saved_model.load(str(out)).signatures["serving_default"](tf.constant(x))
         np.testing.assert_allclose(next(iter(served.values())), wanted(x), rtol=1e-6)
         assert_equal_models(tf_keras.models.load_model(str(out)), wanted)
+        # What it says of the variables is what TensorFlow's hash says; all else is as it was.
+        now = fingerprint(out)
+        assert now.checkpoint_hash != first.checkpoint_hash and now.saved_object_graph_hash == first.saved_object_graph_hash
+        assert (now.saved_model_checksum, now.version) == (first.saved_model_checksum, first.version)
+        with open(out / "variables/variables.index", "rb") as f:
+            assert now.checkpoint_hash == int.from_bytes(tf.fingerprint([f.read()])[0].numpy(), "little")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new.h5", "out", "saved"]
     # Without other weights it is a copy.
     tool.convert(path, tmp_path / "copy", "--to", "saved_model")
+    assert fingerprint(tmp_path / "copy") == fingerprint(path)
     copied = variables(tmp_path / "copy")
     assert {k: v.tobytes() for k, v in copied.items()} == {k: v.tobytes() for k, v in variables(path).items()}
 
