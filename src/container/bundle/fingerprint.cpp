@@ -3,12 +3,10 @@
 #include "container/bundle/fingerprint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "ballast/error.h"
 #include "container/proto/wire.h"
-#include "container/table/varint.h"
 
 namespace ballast::bundle {
 namespace {
