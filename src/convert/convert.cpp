@@ -7,6 +7,7 @@
 #include "ballast/registry.h"
 #include "convert/fitted_bins.h"
 #include "convert/modernise.h"
+#include "convert/named_vocabulary.h"
 #include "convert/pipeline.h"
 #include "convert/recast.h"
 #include "convert/scan.h"
@@ -163,6 +164,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
             model.config = open_options.config;
         if (wants_keras3(format.info(), options.save)) {
             describe_fitted_bins(model, open_options.limits, report);
+            write_out_vocabularies(model, open_options.limits, report);
             model = modernised(std::move(model), report);
         }
         if (wants_keras2(format.info(), options.save)) model = for_tf_keras(std::move(model), report);

@@ -9,7 +9,7 @@ import pytest
 import tool
 from architectures import REGISTRY
 from compare import assert_predictions, assert_weights
-from frameworks import fresh, keras, tf_keras
+from frameworks import fresh, keras, tf, tf_keras
 
 WHOLE = ("nested_functional", "bidirectional", "trained")
 
@@ -149,3 +149,23 @@ def test_page(old, tmp_path):
     assert sorted(page.links) == sorted("#" + name for name in page.names) and len(page.names) == len(EXPECTED) + 1
     text = " ".join(page.text)
     assert all(word in text for word in ("first.h5", "weights only", "needs_config", "kernel")) and page.tags.count("svg") > 10
+
+
+def test_a_vocabulary_in_a_file(tmp_path):
+    """A SavedModel brings the file along; a .keras may not name one, and an .h5 names one that is elsewhere."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "words.txt").write_text("cat\ndog\n")
+    fresh(tf_keras)
+    entry = tf_keras.Input((1,), dtype="string")
+    model = tf_keras.Model(entry, tf_keras.layers.StringLookup(vocabulary=str(tmp_path / "words.txt"))(entry))
+    model.save(str(tmp_path / "old" / "saved"), save_format="tf")
+    model.save(str(tmp_path / "old" / "plain.h5"))
+    given = tf.constant([["dog"], ["cow"], ["cat"]])
+    expected = model(given).numpy()
+    (tmp_path / "words.txt").unlink()
+    report = migrate(tmp_path / "old", tmp_path / "new", "--keep-going", expect=tool.OK)
+    rows = {row["source"].rsplit("/", 1)[-1]: row for row in report["models"]}
+    assert rows["saved"]["status"] == "migrated" and "words.txt" in rows["plain.h5"]["error"]["message"]
+    fresh(keras)
+    new = keras.models.load_model(str(tmp_path / "new" / "saved.keras"))
+    assert (new(given).numpy() == expected).all()
