@@ -89,7 +89,7 @@ private:
             if (name.ends_with(suffix) && name.size() > suffix.size() && suffix.size() > longest.size())
                 longest = suffix;
         };
-        for (const FormatInfo* info : Registry::builtin().infos())
+        for (const FormatInfo* info : Registry::current().infos())
             for (const std::string_view suffix : info->extensions)
                 consider(suffix);
         for (const std::string_view suffix : more_suffixes)

@@ -98,7 +98,7 @@ EditResult edit(const Location& source, const Location& destination, std::span<c
         edit_checkpoint(*archive, destination, edits, options, result);
         return result;
     }
-    const Format& format = Registry::builtin().find(archive->format().id);
+    const Format& format = Registry::current().find(archive->format().id);
     Model model = archive->release_model();
     SaveOptions save;
     save.limits = options.open.limits;

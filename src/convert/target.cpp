@@ -11,7 +11,7 @@ namespace ballast {
 
 const Format& target_format(std::string_view to, std::uint64_t max_shard_size, Location& destination,
                             Report& report) {
-    const Registry& registry = Registry::builtin();
+    const Registry& registry = Registry::current();
     const Format& format = registry.for_writing(to, destination.name);
     const FormatInfo& info = format.info();
     if (info.kind != Location::Kind::file) destination.kind = info.kind;

@@ -82,7 +82,7 @@ Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size
 
 std::shared_ptr<Archive> open(const Location& location, const OpenOptions& options) {
     Probe probe(location, options);
-    Registry::Detection detection = Registry::builtin().detect(probe);
+    Registry::Detection detection = Registry::current().detect(probe);
     std::shared_ptr<Archive> archive = detection.format->open(probe);
     archive->add_warnings(std::move(detection.warnings));
     return archive;

@@ -69,6 +69,8 @@ Overwrite overwrite_of(bool force);
 // type_name says what its value is (FILE, DIR, ID of a format, …).
 void add_source_options(CLI::App& command, std::string& from, std::string& config);
 void add_jobs_option(CLI::App& command, unsigned& threads);
+/// --plugin-dir: its plugins are loaded while the command line is parsed.
+void add_plugin_option(CLI::App& command);
 
 /// Catches SIGINT and SIGTERM: the first sets a flag that interrupted() reports, a second one kills at once.
 void catch_signals();

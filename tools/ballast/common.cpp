@@ -53,4 +53,18 @@ void add_jobs_option(CLI::App& command, unsigned& threads) {
         ->type_name("N");
 }
 
+void add_plugin_option(CLI::App& command) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            "--plugin-dir",
+            [](const std::vector<std::string>& folders) {
+                for (const std::string& folder : folders)
+                    Registry::load_folder(folder);
+            },
+            "Load the formats of the plugins (*.so) in this folder: their code runs, so only ones you trust")
+        ->type_name("DIR")
+        ->expected(1)
+        ->take_all();
+}
+
 }  // namespace ballast::tool

@@ -57,7 +57,7 @@ std::vector<std::pair<std::string, fs::path>> jobs_of(Options& options) {
             .hint("add --to with one of the ids `ballast formats` lists");
     }
     if (options.convert.to == "tf") options.convert.to = "saved_model";  // in a folder, a model
-    const FormatInfo& format = Registry::builtin().find(options.convert.to).info();
+    const FormatInfo& format = Registry::current().find(options.convert.to).info();
     if (format.kind == Location::Kind::directory) {
         if (sources.size() == 1) return {{sources.front(), fs::path(destination)}};
         throw Error(ErrorCode::invalid_argument,

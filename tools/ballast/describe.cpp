@@ -23,7 +23,7 @@ std::vector<std::string> choices_of(const std::string& type) {
 
 std::vector<std::string> format_ids() {
     std::vector<std::string> ids;
-    for (const FormatInfo* info : Registry::builtin().infos())
+    for (const FormatInfo* info : Registry::current().infos())
         ids.emplace_back(info->id);
     return ids;
 }

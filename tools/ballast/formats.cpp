@@ -16,6 +16,20 @@ bool built_in(const FormatInfo& info) {
                        [&](const Format* format) { return &format->info() == &info; });
 }
 
+/// The plugin a format came from; null when it is Ballast's own.
+const LoadedPlugin* plugin_of(const FormatInfo& info) {
+    for (const LoadedPlugin& plugin : Registry::current().plugins())
+        if (plugin.format == &info) return &plugin;
+    return nullptr;
+}
+
+/// What is odd about where a format is, for the table.
+std::string origin(const FormatInfo& info) {
+    if (const LoadedPlugin* plugin = plugin_of(info))
+        return " (plugin " + plugin->version + ", " + plugin->path.string() + ")";
+    return built_in(info) ? "" : " (left out of this build)";
+}
+
 std::string joined(std::span<const std::string_view> words) {
     std::string text;
     for (const std::string_view word : words)
@@ -38,6 +52,11 @@ Tree tree_of(const FormatInfo& info) {
     row.set("read", info.can.read);
     row.set("write", info.can.write);
     row.set("built_in", built_in(info));
+    if (const LoadedPlugin* plugin = plugin_of(info)) {
+        Tree& from = row.set("plugin", Tree::object());
+        from.set("path", plugin->path.string());
+        from.set("version", plugin->version);
+    }
     Tree& flavors = row.set("flavors", Tree::array());
     for (const Flavor& flavor : info.flavors) {
         Tree& entry = flavors.push_back(Tree::object());
@@ -55,17 +74,17 @@ int run(bool as_json) {
         Tree document = Tree::object();
         document.set("schema", 1);
         Tree& list = document.set("formats", Tree::array());
-        for (const FormatInfo* info : Registry::builtin().infos())
+        for (const FormatInfo* info : Registry::current().infos())
             list.push_back(tree_of(*info));
         out.print("{}\n", json::write(document, 1));
         out.flush();
         return exit_ok;
     }
     out.print("{:<13} {:<6} {:<22} {:<12} {}\n", "format", "", "suffixes", "also called", "");
-    for (const FormatInfo* info : Registry::builtin().infos()) {
+    for (const FormatInfo* info : Registry::current().infos()) {
         const std::string ways = std::string(info->can.read ? "r" : "-") + (info->can.write ? "w" : "-");
         out.print("{:<13} {:<6} {:<22} {:<12} {}{}\n", info->id, ways, joined(info->extensions),
-                  joined(info->aliases), info->title, built_in(*info) ? "" : " (left out of this build)");
+                  joined(info->aliases), info->title, origin(*info));
     }
     out.flush();
     return exit_ok;

@@ -72,6 +72,9 @@ int main(int argc, char** argv) {
         tool::add_migrate(app),    tool::add_edit(app), tool::add_latest(app), tool::add_pack(app),
         tool::add_unpack(app),     tool::add_scan(app), tool::add_verify(app), tool::add_formats(app),
         tool::add_completion(app), tool::add_man(app)};
+    for (const tool::Command& command : commands)
+        if (command.app->get_name() != "completion" && command.app->get_name() != "man")
+            tool::add_plugin_option(*command.app);
     try {
         std::vector<std::string> words = with_command(argc, argv, app);
         std::reverse(words.begin(), words.end());  // CLI11 takes them from the end

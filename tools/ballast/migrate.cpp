@@ -53,7 +53,7 @@ int run(Options& options) {
     migrate.save.include_optimizer = !options.without_optimizer;
     migrate.write.durable = !options.no_fsync;
     migrate.write.cancel = interrupted;
-    if (!migrate.to.empty()) migrate.to = Registry::builtin().find(migrate.to).info().id;
+    if (!migrate.to.empty()) migrate.to = Registry::current().find(migrate.to).info().id;
     const auto sources = find_sources(options.paths, Search::models);
     if (!options.report.empty()) {
         check_report(options.report, sources, migrate);

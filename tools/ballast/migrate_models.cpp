@@ -20,7 +20,7 @@ using Status = Migrated::Status;
 constexpr std::string_view whole = "keras", weights = "weights_h5";
 
 fs::path target_of(const FoundSource& source, const MigrateOptions& options, std::string_view format) {
-    const FormatInfo& info = Registry::builtin().find(format).info();
+    const FormatInfo& info = Registry::current().find(format).info();
     return options.folder / source.relative.parent_path() /
            name_with_suffix(source.relative.filename(), info);
 }

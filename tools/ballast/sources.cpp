@@ -39,7 +39,7 @@ bool is_model(const fs::path& folder) {
 }
 
 bool has_known_suffix(const std::string& name) {
-    for (const FormatInfo* info : Registry::builtin().infos())
+    for (const FormatInfo* info : Registry::current().infos())
         for (const std::string_view extension : info->extensions)
             if (name.size() > extension.size() && name.ends_with(extension)) return true;
     return false;
@@ -131,7 +131,7 @@ std::vector<std::string> matches(const std::string& pattern) {
 std::string name_with_suffix(const fs::path& path, const FormatInfo& format) {
     std::string name = path.string();
     std::string_view longest;
-    for (const FormatInfo* info : Registry::builtin().infos()) {
+    for (const FormatInfo* info : Registry::current().infos()) {
         for (const std::string_view extension : info->extensions) {
             if (name.ends_with(extension) && extension.size() > longest.size() &&
                 extension.size() < name.size())

@@ -3,6 +3,7 @@
 #include "conformance.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "ballast/registry.h"
@@ -18,6 +19,12 @@ namespace ballast::test {
 namespace {
 
 constexpr std::size_t largest_seed = 32U << 10U;
+
+/// The same suite runs over plugins: those of this folder join the formats built in.
+[[maybe_unused]] const bool plugins_are_loaded = [] {
+    const char* const folder = std::getenv("BALLAST_TEST_PLUGINS");
+    return folder != nullptr && !Registry::load_folder(folder).empty();
+}();
 
 Tree layer(std::string_view class_name, Tree config) {
     Tree tree = Tree::object();
@@ -150,7 +157,7 @@ std::vector<Seed> seeds(const Format& format, std::size_t at_most) {
         if (folder ? !entry.is_directory() : !entry.is_regular_file()) continue;
         try {
             Probe probe(Location::for_reading(entry.path()), {});
-            if (Registry::builtin().detect(probe).format != &format) continue;
+            if (Registry::current().detect(probe).format != &format) continue;
         } catch (const Error&) {
             continue;
         }
@@ -226,7 +233,7 @@ std::map<std::string, Value> values(const Model& model) {
 
 std::vector<const Format*> round_trip_formats() {
     std::vector<const Format*> formats;
-    for (const Format* format : Registry::builtin().formats()) {
+    for (const Format* format : Registry::current().formats()) {
         const FormatInfo& info = format->info();
         if (info.can.read && info.can.write && info.kind != Location::Kind::directory)
             formats.push_back(format);

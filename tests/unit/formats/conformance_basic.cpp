@@ -17,7 +17,7 @@ using namespace ballast;
 namespace {
 
 std::span<const Format* const> formats() {
-    return Registry::builtin().formats();
+    return Registry::current().formats();
 }
 
 std::string id_of(const Format& format) {
@@ -53,13 +53,16 @@ const std::vector<std::string>& odd_names() {
 
 TEST_CASE("every format says who it is") {
     std::set<std::string_view> words;
-    for (const FormatInfo* info : Registry::builtin().infos()) {
+    for (const FormatInfo* info : Registry::current().infos()) {
         CAPTURE(info->id);
         CHECK(words.insert(info->id).second);
         for (const std::string_view alias : info->aliases)
             CHECK(words.insert(alias).second);
         CHECK_FALSE(info->title.empty());
-        CHECK_FALSE(info->meson_option.empty());
+        const auto plugins = Registry::current().plugins();
+        const bool foreign = std::any_of(plugins.begin(), plugins.end(),
+                                         [&](const LoadedPlugin& plugin) { return plugin.format == info; });
+        CHECK(info->meson_option.empty() == foreign);
         CHECK((info->can.read || info->can.write));
         if (info->can.detect) CHECK(info->can.read);
         if (info->can.discards) CHECK_FALSE((info->can.read || info->can.detect));
@@ -77,13 +80,13 @@ TEST_CASE("every format says who it is") {
     }
     for (const Format* format : formats()) {
         const FormatInfo& info = format->info();
-        CHECK(std::count(Registry::builtin().infos().begin(), Registry::builtin().infos().end(), &info) == 1);
-        CHECK(&Registry::builtin().find(info.id) == format);
+        CHECK(std::count(Registry::current().infos().begin(), Registry::current().infos().end(), &info) == 1);
+        CHECK(&Registry::current().find(info.id) == format);
         for (const std::string_view alias : info.aliases)
-            CHECK(&Registry::builtin().find(alias) == format);
-        if (info.can.write) CHECK(&Registry::builtin().for_writing(info.id, "name-without-suffix") == format);
+            CHECK(&Registry::current().find(alias) == format);
+        if (info.can.write) CHECK(&Registry::current().for_writing(info.id, "name-without-suffix") == format);
         if (info.can.write && !info.extensions.empty())
-            CHECK(&Registry::builtin().for_writing("", test::file_name(info)) == format);
+            CHECK(&Registry::current().for_writing("", test::file_name(info)) == format);
     }
 }
 

@@ -71,7 +71,7 @@ void read_tensors(const Archive& archive) {
 
 /// What was read is a model: writing it anywhere gives a plan or a typed error.
 void plan_everywhere(const Archive& archive) {
-    for (const Format* format : Registry::builtin().formats()) {
+    for (const Format* format : Registry::current().formats()) {
         if (!format->info().can.write) continue;
         Report report;
         try {
@@ -146,9 +146,12 @@ std::string mutated(const std::string& whole, std::mt19937& random) {
     return bytes;
 }
 
+/// Those of plugins alone where there are any: the others have had their turn.
 std::vector<const Format*> detected_formats() {
     std::vector<const Format*> formats;
-    for (const Format* format : Registry::builtin().formats()) {
+    const Registry& registry = Registry::current();
+    for (const Format* format : registry.formats()) {
+        if (!registry.plugins().empty() && !format->info().meson_option.empty()) continue;
         if (format->info().can.detect) formats.push_back(format);
     }
     return formats;
