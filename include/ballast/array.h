@@ -21,6 +21,12 @@
 
 namespace ballast {
 
+namespace detail {
+// Both throw shape_mismatch. In the library: callers may be compiled without exceptions.
+[[noreturn]] BALLAST_API void refuse_elements(std::size_t count, const Shape& shape);
+[[noreturn]] BALLAST_API void refuse_shape(const Shape& shape);
+}  // namespace detail
+
 template <class T>
 class Array {
 public:
@@ -31,10 +37,7 @@ public:
     /// The elements in row-major order. Throws Error shape_mismatch unless there are as many as the shape
     /// says.
     Array(Shape shape, std::span<const T> elements) : Array(std::move(shape), uninitialised{}) {
-        if (elements.size() != size())
-            throw Error(
-                ErrorCode::shape_mismatch,
-                std::to_string(elements.size()) + " elements do not fill the shape " + shape_.to_string());
+        if (elements.size() != size()) detail::refuse_elements(elements.size(), shape_);
         std::copy(elements.begin(), elements.end(), data());
     }
     Array(const Array& other)

@@ -9,7 +9,8 @@
 #pragma once
 
 #include <cstdint>
-#include <stdexcept>
+
+#include "ballast/export.h"
 
 namespace ballast {
 
@@ -24,16 +25,20 @@ struct Bytes {
 namespace literals {
 namespace detail {
 
+/// Throws out_of_range: the size is above 2^63 bytes. In the library: callers may be compiled without
+/// exceptions.
+[[noreturn]] BALLAST_API void refuse_size();
+
 /// Rounded to whole bytes; out_of_range (a compile error in a constant) when they do not fit.
 constexpr Bytes sized(long double number, long double unit) {
     constexpr long double limit = 9223372036854775808.0L;  // 2^63
     const long double bytes = number * unit + 0.5L;
-    if (!(bytes < limit)) throw std::out_of_range("a size above 2^63 bytes");
+    if (!(bytes < limit)) refuse_size();
     return Bytes(static_cast<std::uint64_t>(bytes));
 }
 constexpr Bytes sized(unsigned long long number, std::uint64_t unit) {
     constexpr std::uint64_t limit = std::uint64_t{1} << 63;
-    if (number > limit / unit) throw std::out_of_range("a size above 2^63 bytes");
+    if (number > limit / unit) refuse_size();
     return Bytes(number * unit);
 }
 

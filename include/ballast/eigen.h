@@ -59,8 +59,7 @@ struct EigenTraits {
                                                                  : shape[shape.rank() - 1]);
         if (!fits(M::RowsAtCompileTime, rows) || !fits(M::ColsAtCompileTime, columns) ||
             !holds(M::MaxRowsAtCompileTime, rows) || !holds(M::MaxColsAtCompileTime, columns))
-            throw Error(ErrorCode::shape_mismatch, "the file has the shape " + shape.to_string() +
-                                                       ", which the field's type cannot take");
+            refuse_shape(shape);
         m.resize(rows, columns);
     }
 

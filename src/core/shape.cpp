@@ -2,11 +2,22 @@
 // Shape: small-buffer storage of dimensions.
 #include <algorithm>
 
+#include "ballast/array.h"
 #include "ballast/error.h"
 #include "ballast/tensor.h"
 #include "core/checked.h"
 
 namespace ballast {
+
+void detail::refuse_elements(std::size_t count, const Shape& shape) {
+    throw Error(ErrorCode::shape_mismatch,
+                std::to_string(count) + " elements do not fill the shape " + shape.to_string());
+}
+
+void detail::refuse_shape(const Shape& shape) {
+    throw Error(ErrorCode::shape_mismatch,
+                "the file has the shape " + shape.to_string() + ", which the field's type cannot take");
+}
 
 Shape::Shape(std::span<const std::uint64_t> dims) : rank_(dims.size()) {
     if (dims.size() > max_rank) {

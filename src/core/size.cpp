@@ -3,8 +3,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <stdexcept>
 #include <string>
 
+#include "ballast/bytes.h"
 #include "ballast/error.h"
 #include "ballast/options.h"
 
@@ -31,6 +33,10 @@ constexpr std::array units = {
 };
 
 }  // namespace
+
+void literals::detail::refuse_size() {
+    throw std::out_of_range("a size above 2^63 bytes");
+}
 
 std::uint64_t parse_shard_size(std::string_view text) {
     const auto error = [&] {

@@ -137,7 +137,8 @@ private:
                 .at(0);
     }
     std::string_view long_text(const ballast_text& text, std::string_view what) {
-        const auto left = call_.limits().metadata_bytes - text_bytes_;
+        const std::uint64_t most = call_.limits().metadata_bytes;
+        const std::uint64_t left = most - std::min(most, text_bytes_);
         const std::string_view view = text_of(call_, text, left, what);
         text_bytes_ += view.size();
         return view;
