@@ -10,7 +10,11 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "ballast/archive.h"
 #include "ballast/error.h"
@@ -100,7 +104,12 @@ public:
         if (!is_utf8(text)) throw error(ErrorCode::damaged, "a text is not UTF-8");
         return text;
     }
-    std::string name() { return string(limits_.name_bytes); }
+    std::string name() {
+        std::string text = string(limits_.name_bytes);
+        if (text.empty() || text.find('\0') != std::string::npos)
+            throw error(ErrorCode::damaged, "a name is empty or holds a zero byte");
+        return text;
+    }
     std::string text_value() { return string(limits_.attribute_bytes); }
 
 private:
@@ -237,6 +246,7 @@ private:
             if (alignment_ == 0 || alignment_ > largest_alignment)
                 throw at_.error(ErrorCode::damaged, "an alignment that makes no sense");
         }
+        if (!keys_.insert(key).second) throw at_.error(ErrorCode::damaged, "the metadata has a key twice");
         if (metadata_.is_null()) metadata_ = Tree::object();
         metadata_.mutable_members().emplace_back(std::move(key), std::move(given));
     }
@@ -256,6 +266,8 @@ private:
         tensor.part = Part::loose;
         tensor.dtype = *type->dtype;
         tensor.shape = std::move(entry.shape);
+        if (!names_.insert(tensor.name).second)
+            throw at_.error(ErrorCode::damaged, "two tensors have one name").tensor(tensor.name);
         const std::uint64_t size = tensor.byte_count();
         tensor.stored_bytes = type->block == 1 ? size : tensor.element_count() / type->block * type->bytes;
         const auto offset = checked_add(data, entry.offset);
@@ -281,6 +293,7 @@ private:
     std::uint64_t alignment_ = default_alignment;
     std::vector<TensorInfo> tensors_;
     std::vector<Error> problems_;
+    std::unordered_set<std::string> names_, keys_;
     Tree metadata_;
 };
 // [tensors]

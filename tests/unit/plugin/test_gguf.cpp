@@ -101,7 +101,7 @@ TEST_CASE("both say the same of broken files") {
         refused += ours == "refused" ? 1 : 0;
         CHECK(ours == told(from_outside(), bytes));
     }
-    CHECK(refused > 600);
+    CHECK(refused > 500);  // what is cut off the tensor that is not decoded is not missed
     std::mt19937 random(7);
     std::size_t opened_changed = 0;
     for (int round = 0; round < 3000; ++round) {
