@@ -26,11 +26,16 @@ enum class MatchBy : std::uint8_t {
 
 /// One line `old -> new` of a map: each `*` of `from` matches any text and is `$1`, `$2`, … in `to`.
 struct MapRule {
+    /// `from`: a whole stored or canonical name, with up to nine stars, each for any text, '/' too. `to`: the
+    /// name in the target.
+    ///@{
     std::string from, to;
+    ///@}
 };
 
+/// What align() may do to make two models fit.
 struct AlignOptions {
-    MatchBy match = MatchBy::automatic;
+    MatchBy match = MatchBy::automatic;  ///< of what the map leaves open
     std::vector<MapRule>
         map;  ///< new names for source tensors (stored or canonical); the first that fits counts
     /// A layer whose shapes differ, or that the source has no values for, keeps the template's values (as

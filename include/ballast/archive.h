@@ -26,45 +26,61 @@ namespace ballast {
 
 /// What a format's open() found.
 struct ArchiveContents {
-    const FormatInfo* format = nullptr;
-    std::string kind;  ///< "weights", "model", "tensors"
-    std::shared_ptr<const Index> index;
-    std::shared_ptr<Model> model;  ///< what was lifted; its values refer to `index`. Never null.
-    Tree metadata;                 ///< what inspect shows besides tensors
-    bool used_config = false;      ///< OpenOptions::config decided names, roles and order
-    std::vector<std::string> warnings;
+    const FormatInfo* format = nullptr;  ///< never null in an Archive
+    std::string kind;                    ///< "weights", "model" (with a config), "tensors" (loose ones alone)
+    std::shared_ptr<const Index> index;  ///< never null
+    std::shared_ptr<Model> model;        ///< what was lifted; its values refer to `index`. Never null.
+    Tree metadata;                       ///< what inspect shows besides tensors
+    bool used_config = false;            ///< OpenOptions::config decided names, roles and order
+    std::vector<std::string> warnings;   ///< odd, but no reason to refuse; one sentence each
     /// Parts that are listed but cannot be converted (a soft link where a weight should be); converting
     /// throws the first.
     std::vector<Error> problems;
 };
 
+/// An opened file. Made by open(), shared and immutable from then on; holds the file open until it and all
+/// that was taken from it are gone.
 class BALLAST_API Archive {
 public:
+    /// For formats, at the end of Format::open().
     Archive(Location location, ArchiveContents contents);
 
+    /// The format it was read as, which need not be the one that its name promises.
     const FormatInfo& format() const noexcept { return *contents_.format; }
+    /// Where it was opened; a set by its manifest, a checkpoint by its prefix.
     const Location& location() const noexcept { return location_; }
+    /// "weights", "model" (with a config) or "tensors" (loose ones alone).
     const std::string& kind() const noexcept { return contents_.kind; }
+    /// Its tensors; positions in it are what read() takes.
     const Index& index() const noexcept { return *contents_.index; }
+    /// The same, to keep after the archive is gone.
     const std::shared_ptr<const Index>& shared_index() const noexcept { return contents_.index; }
+    /// The graph that conversions work on; its values refer to index().
     const Model& model() const noexcept { return *contents_.model; }
     /// Moves the model out, for a caller that changes it and owns this archive alone; model() is empty
     /// afterwards.
     Model release_model() { return std::move(*contents_.model); }
+    /// What the file says besides tensors, as `ballast inspect` shows it; keys depend on the format.
     const Tree& metadata() const noexcept { return contents_.metadata; }
+    /// What was odd about the file, one sentence each; empty = nothing.
     const std::vector<std::string>& warnings() const noexcept { return contents_.warnings; }
 
     /// Whether the format took OpenOptions::config into account; those without layers of their own do not.
     bool used_config() const noexcept { return contents_.used_config; }
+    /// Parts that cannot be read, which is no obstacle to reading the others. convert() throws the first
+    /// unless its globs leave it out, diff() and load_weights() throw it always.
     const std::vector<Error>& problems() const noexcept { return contents_.problems; }
-    /// For open(): what detection found odd. Call before the archive is shared.
+    /// For open(): what detection found odd, put before the format's own. Call before the archive is shared.
     void add_warnings(std::vector<std::string> warnings);
 
-    /// Decodes a whole tensor into `out`, whose size must be its byte_count().
+    /// Decodes the tensor at this position of index() into `out`, row-major and little-endian. The size of
+    /// `out` must be its byte_count() (invalid_argument). Errors: as of reading a file, damaged, truncated,
+    /// checksum_mismatch.
     void read(std::size_t position, std::span<std::byte> out) const;
 
     /// The tensor as T: a view into the mapped file where the bytes lie contiguous, aligned and in native
-    /// order, else an owned copy. Errors: name_not_found, ambiguous_name, dtype_mismatch.
+    /// order, else an owned copy. `name` as in Index::find(). Errors: name_not_found, ambiguous_name,
+    /// dtype_mismatch, and as of read().
     template <class T>
     Tensor<T> get(std::string_view name) const {
         return typed<T>(name, false);
@@ -99,9 +115,14 @@ private:
 };
 
 /// Opens a file by its content (or options.format). The suffix only breaks ties; a suffix that promises
-/// something else gives a warning in Archive::warnings().
+/// something else gives a warning in Archive::warnings(). Reads the structure only, no tensor bytes. Errors:
+/// not_found, unreadable, not_a_file, unknown_format, ambiguous_format, backend_missing, invalid_argument for
+/// a format that does not exist, and what the format finds: damaged, truncated, unsupported, limit_exceeded,
+/// ….
 BALLAST_API std::shared_ptr<Archive> open(const std::filesystem::path& path, const OpenOptions& options = {});
+/// The same for a place that is already known, also in memory or in a file system of your own.
 BALLAST_API std::shared_ptr<Archive> open(const Location& location, const OpenOptions& options = {});
+/// open() without exceptions.
 BALLAST_API Result<std::shared_ptr<Archive>> try_open(const std::filesystem::path& path,
                                                       const OpenOptions& options = {}) noexcept;
 

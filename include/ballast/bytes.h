@@ -14,15 +14,22 @@
 
 namespace ballast {
 
+/// A number of bytes.
 struct Bytes {
-    std::uint64_t count = 0;
+    std::uint64_t count = 0;  ///< 0 where an option takes a size: not asked for
 
-    constexpr Bytes() = default;
+    constexpr Bytes() = default;  ///< 0 bytes
+    /// A number that is known to count bytes.
     explicit constexpr Bytes(std::uint64_t bytes) : count(bytes) {}
+    /// By count.
     friend constexpr auto operator<=>(const Bytes&, const Bytes&) = default;
 };
 
+/// Sizes as literals, `2_GB` or `1.5_GiB`: `_B`; `_KB`, `_MB`, `_GB`, `_TB` (powers of 1000); `_KiB`, `_MiB`,
+/// `_GiB`, `_TiB` (of 1024); `_keras_gb`, 1024^3 bytes, what Keras' max_shard_size counts in. Fractions are
+/// rounded to whole bytes; what is above 2^63 bytes does not compile.
 namespace literals {
+/// @cond how the literals are made
 namespace detail {
 
 /// Throws out_of_range: the size is above 2^63 bytes. In the library: callers may be compiled without
@@ -43,7 +50,9 @@ constexpr Bytes sized(unsigned long long number, std::uint64_t unit) {
 }
 
 }  // namespace detail
+/// @endcond
 
+/// @cond a macro that is gone at the end of this header
 #define BALLAST_BYTES_LITERAL(suffix, unit)                           \
     constexpr Bytes operator""_##suffix(unsigned long long number) {  \
         return detail::sized(number, std::uint64_t{unit});            \
@@ -63,6 +72,7 @@ BALLAST_BYTES_LITERAL(TiB, 1ull << 40)
 /// What Keras' max_shard_size counts in.
 BALLAST_BYTES_LITERAL(keras_gb, 1ull << 30)
 #undef BALLAST_BYTES_LITERAL
+/// @endcond
 
 }  // namespace literals
 }  // namespace ballast

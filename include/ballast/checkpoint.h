@@ -33,8 +33,7 @@ struct LatestCheckpoint {
 
 /// Which checkpoint of the folder is the newest:
 /// 1. The one that the state file `checkpoint` (TensorFlow's) names, when it is there.
-/// 2. Else, of the checkpoints whose names differ in numbers only, the one with the highest number: the
-/// numbers
+/// 2. Else, of the checkpoints whose names differ in numbers only, the one with the highest number: that
 ///    after `step`, `epoch` and the like where names have such words, else the first number that differs.
 /// 3. Of what is left (names that differ in more), the one that was changed last; then the last in natural
 ///    order.
@@ -45,7 +44,7 @@ BALLAST_API std::optional<LatestCheckpoint> latest_checkpoint(const std::filesys
 
 /// What repair_state_file() did.
 struct StateFileRepair {
-    std::filesystem::path file;
+    std::filesystem::path file;        ///< the state file
     std::vector<std::string> changes;  ///< a sentence each; empty when there was nothing to do
 };
 
@@ -68,46 +67,50 @@ using Logs = std::map<std::string, double, std::less<>>;
 /// Which values of the monitored quantity are better.
 enum class MonitorMode : std::uint8_t {
     automatic,  ///< by the name: losses and errors min, accuracies and the like max, as Keras' metrics say
-    min,
-    max,
+    min,        ///< less is better
+    max,        ///< more is better
 };
 
-/// What a ModelCheckpoint does when the monitored quantity is not in the logs.
+/// What a ModelCheckpoint with save_best_only does when the monitored quantity is not in the logs; without
+/// save_best_only it saves whatever the logs hold.
 enum class MissingMonitor : std::uint8_t {
     skip,   ///< no save, and a warning: a file that holds the best is not replaced by who knows what
     save,   ///< a save, and a warning, as Keras 3 does
     error,  ///< name_not_found
 };
 
+/// When a ModelCheckpoint saves, and which of its files stay.
 struct CheckpointOptions {
-    std::string monitor = "val_loss";
+    std::string monitor = "val_loss";  ///< the name in the logs of what tells the best
+    /// What is better. A `monitor` that is no name of Keras needs min or max where the best counts.
     MonitorMode mode = MonitorMode::automatic;
     /// Save only what is better than all before. NaN never is.
     bool save_best_only = false;
-    MissingMonitor when_missing = MissingMonitor::skip;
+    MissingMonitor when_missing = MissingMonitor::skip;  ///< with save_best_only
     /// Save after so many batches, counted across epochs; 0 = at the end of each epoch.
     std::uint64_t save_freq = 0;
     /// Only what is better than this is the best.
     std::optional<double> initial_value_threshold{};
 
-    // Which of the saved files stay. A file stays for each rule that wants it; without rules all do.
+    // Which of the saved files stay. A file stays for each rule that wants it; without the
+    // first two all do.
     std::size_t max_to_keep = 0;         ///< the newest; 0 = no rule
     std::size_t keep_best = 0;           ///< the best by `monitor`; 0 = no rule
-    std::chrono::seconds keep_every{0};  ///< one for each such span of time, for good; 0 = no rule
+    std::chrono::seconds keep_every{0};  ///< also one for each such span, for good; removes none by itself
     /// Take up best value and kept files where an earlier run in the same place left them.
     bool resume = true;
 
     /// Copy the weights and save them on another thread. An error is thrown by the next call.
     bool asynchronous = false;
-    SaveWeightsOptions save{.overwrite = true};
-    std::function<void(const std::string&)> on_warning{};
+    SaveWeightsOptions save{.overwrite = true};  ///< of every save; replaces files unless told otherwise
+    std::function<void(const std::string&)> on_warning{};  ///< one sentence; on the calling thread
     /// The time, for tests.
     std::function<std::chrono::system_clock::time_point()> clock{};
 };
 
 /// One file that a ModelCheckpoint has saved and not removed.
 struct KeptCheckpoint {
-    std::filesystem::path path;
+    std::filesystem::path path;   ///< as it was saved to; of TensorFlow checkpoints the prefix
     std::uint64_t epoch = 0;      ///< from 0
     std::optional<double> value;  ///< of the monitored quantity; nothing when it was missing or NaN
     bool for_good = false;        ///< by keep_every
@@ -128,8 +131,12 @@ public:
     explicit ModelCheckpoint(std::string filepath, CheckpointOptions options = {});
     /// Waits for an asynchronous save; its error is lost, so call wait() before.
     ~ModelCheckpoint();
+    /// Moves may happen while an asynchronous save is under way. What was moved from can only be destroyed or
+    /// assigned to.
+    ///@{
     ModelCheckpoint(ModelCheckpoint&&) noexcept;
     ModelCheckpoint& operator=(ModelCheckpoint&&) noexcept;
+    ///@}
 
     /// To be called after each epoch (counted from 0). The path saved to, or nothing when none was due.
     /// Errors: as of save_weights(), name_not_found for a field that the logs lack, and those of an earlier
@@ -144,16 +151,19 @@ public:
                                                       std::uint64_t batch, const Logs& logs) {
         return batch_ended([&net] { return detail::program_model(net); }, epoch, batch, logs);
     }
-    /// The same for layers that are described by hand.
+    /// The same for layers that are described by hand. `model` is called on the calling thread, and only when
+    /// a save is due.
+    ///@{
     std::optional<std::filesystem::path> epoch_ended(const std::function<ProgramModel()>& model,
                                                      std::uint64_t epoch, const Logs& logs);
     std::optional<std::filesystem::path> batch_ended(const std::function<ProgramModel()>& model,
                                                      std::uint64_t epoch, std::uint64_t batch,
                                                      const Logs& logs);
+    ///@}
 
     /// Until the last asynchronous save is done; throws its error.
     void wait();
-    /// The best value so far.
+    /// The best value so far (of a save under way, too), or initial_value_threshold; nothing without either.
     std::optional<double> best() const;
     /// The files that are there, oldest first; without those of a save that is still under way.
     std::vector<KeptCheckpoint> kept() const;
@@ -174,19 +184,25 @@ struct TrainingState {
 /// ends. For optimizer state give it a struct of all that is trained: struct Run { Net net; Adam adam; }.
 class BALLAST_API BackupAndRestore {
 public:
-    /// `folder` is for this backup alone; it is made with the first save.
+    /// `folder` is for this backup alone; it is made with the first save. Backups are single
+    /// safetensors files: format and overwrite of `save` are not used, max_shard_size must be 0.
     explicit BackupAndRestore(std::filesystem::path folder, SaveWeightsOptions save = {});
 
+    /// Replaces the backup in one step: whenever the program ends, the old or the new one is there. Errors:
+    /// as of save_weights().
     template <class Net>
     void save(const Net& net, const TrainingState& state) {
         save_model(detail::program_model(net), state);
     }
-    /// Loads the backup into `net`, all or nothing; nullopt (and no change) when there is none.
+    /// Loads the backup into `net`, all or nothing; nullopt (and no change) when there is none. Errors: as of
+    /// load_weights(), damaged for a backup without weights.
     template <class Net>
     std::optional<TrainingState> restore(Net& net) {
         return restore_model([&net] { return detail::program_model(net); });
     }
+    /// save() for layers that are described by hand.
     void save_model(const ProgramModel& model, const TrainingState& state);
+    /// restore() for layers that are described by hand; `model` is called only when there is a backup.
     std::optional<TrainingState> restore_model(const std::function<ProgramModel()>& model);
     /// Removes the backup: training is done.
     void remove();

@@ -34,14 +34,15 @@ enum class DType : std::uint8_t {
     string,   ///< a fixed-size or variable-size byte string: never a weight, only listed
     opaque8,  ///< one uninterpreted byte an element (HDF5 opaque of size 1: some float8)
 };
-inline constexpr int dtype_count = 21;
+inline constexpr int dtype_count = 21;  ///< enumerators of DType, whose values are 0 to 20
 
+/// What arithmetic on an element type means; `other` are string and opaque8.
 enum class DTypeClass : std::uint8_t { boolean, integer, unsigned_integer, floating, complex, other };
 
 /// One row of the dtype table.
 struct DTypeInfo {
-    DType dtype;
-    DTypeClass cls;
+    DType dtype;                   ///< the row it is of
+    DTypeClass cls;                ///< bfloat16 and the float8 types are floating
     std::uint16_t bits;            ///< of one element; 0 for string
     std::string_view name;         ///< Ballast's, Keras' and numpy's name: "float32"
     std::string_view safetensors;  ///< "F32"; empty where the format has none
@@ -49,7 +50,9 @@ struct DTypeInfo {
     std::uint8_t tensorflow;       ///< tensorflow.DataType number; 0 where there is none
 };
 
+/// The row of the table; static data.
 BALLAST_API const DTypeInfo& info(DType dtype) noexcept;
+/// Ballast's name: "float32", "boolean" as "bool".
 inline std::string_view to_string(DType dtype) noexcept {
     return info(dtype).name;
 }

@@ -24,34 +24,44 @@ namespace ballast {
 
 /// One change. Names are looked up as everywhere: stored names first, then canonical ones.
 struct Edit {
+    /// What happens to the tensors of that name.
     enum class Kind : std::uint8_t {
         rename,  ///< a tensor, or a group or layer with all below it
         set,     ///< other elements for a tensor, of its dtype and shape
         remove,  ///< all tensors that match a glob
     };
-    Kind kind = Kind::remove;
-    std::string name;      ///< of `remove` a glob
-    std::string new_name;  ///< of `rename`
-    TensorExpr value;      ///< of `set`, as read_npy() gives it
+    Kind kind = Kind::remove;  ///< tells which of the others are used
+    std::string name;          ///< of `remove` a glob
+    std::string new_name;      ///< of `rename`
+    TensorExpr value;          ///< of `set`, as read_npy() gives it
 
+    /// `from` names a tensor, a group or a layer; `to` is its whole new name.
     static Edit rename(std::string from, std::string to) {
         return {Kind::rename, std::move(from), std::move(to), {}};
     }
+    /// `value` must have the shape and dtype of the tensor; the float8 types and opaque8 pass for one
+    /// another.
     static Edit set(std::string name, TensorExpr value) {
         return {Kind::set, std::move(name), {}, std::move(value)};
     }
+    /// Everything whose stored or canonical name matches; see glob_match().
     static Edit remove(std::string glob) { return {Kind::remove, std::move(glob), {}, {}}; }
 };
 
+/// How to read the source and write the result.
 struct EditOptions {
-    OpenOptions open;
+    OpenOptions open;      ///< for the source; a config here names its layers
     WriteOptions write;    ///< overwrite = allow is needed to edit a file in place
     bool dry_run = false;  ///< do everything but write
 };
 
+/// What edit() did.
 struct EditResult {
-    std::size_t renamed = 0, set = 0, removed = 0;  ///< tensors
-    Report report;
+    /// How many tensors; a renamed group counts all below it.
+    ///@{
+    std::size_t renamed = 0, set = 0, removed = 0;
+    ///@}
+    Report report;  ///< of the file that was written; what was removed has no entry
 };
 
 /// Applies the edits in order. A rename is of stored names (the new name stays in the same group where the
@@ -59,6 +69,7 @@ struct EditResult {
 /// invalid_argument, shape_mismatch, dtype_mismatch, lossy, unsupported, and as of open() and save().
 BALLAST_API EditResult edit(const Location& source, const Location& destination, std::span<const Edit> edits,
                             const EditOptions& options = {});
+/// The same for local paths.
 BALLAST_API EditResult edit(const std::filesystem::path& source, const std::filesystem::path& destination,
                             std::span<const Edit> edits, const EditOptions& options = {});
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Eigen's matrices, arrays, maps and tensors as fields of structs that weights.h saves and loads.
 //
-//   #include <ballast/eigen.h>
-//   #include <ballast/weights.h>
+//     #include <ballast/eigen.h>
+//     #include <ballast/weights.h>
 //
-//   struct Dense { Eigen::MatrixXf kernel{}; Eigen::VectorXf bias{}; };   // a kernel has inputs x units
+//     struct Dense { Eigen::MatrixXf kernel{}; Eigen::VectorXf bias{}; };   // a kernel has inputs x units
 //
 // What is a vector at compile time has one dimension, any other matrix two, Eigen::Tensor as many as its type
 // says. Column-major storage, which is Eigen's usual, is turned while saving and loading: files are
@@ -83,6 +83,8 @@ struct TensorTraits<Eigen::Array<E, rows, columns, options, most_rows, most_colu
 /// A matrix in memory of the program's own, without gaps (no stride of its own). Its size stays as it is.
 template <class M, int options>
 struct TensorTraits<Eigen::Map<M, options, Eigen::Stride<0, 0>>> {
+    /// As the head of tensor_traits.h says. Maps of const matrices can only be saved.
+    ///@{
     using Map = Eigen::Map<M, options, Eigen::Stride<0, 0>>;
     using Plain = std::remove_const_t<M>;
     using element = typename Plain::Scalar;
@@ -102,6 +104,7 @@ struct TensorTraits<Eigen::Map<M, options, Eigen::Stride<0, 0>>> {
             return {static_cast<std::uint64_t>(m.rows()), static_cast<std::uint64_t>(m.cols())};
         }
     }
+    ///@}
 };
 
 #ifdef EIGEN_CXX11_TENSOR_TENSOR_H
@@ -109,6 +112,8 @@ struct TensorTraits<Eigen::Map<M, options, Eigen::Stride<0, 0>>> {
 /// moves may throw, and a load changes all or nothing.
 template <class E, int dimensions, int options, class I>
 struct TensorTraits<Eigen::Tensor<E, dimensions, options, I>> {
+    /// As the head of tensor_traits.h says.
+    ///@{
     using Tensor = Eigen::Tensor<E, dimensions, options, I>;
     using element = E;
     static constexpr std::size_t rank = dimensions;
@@ -121,6 +126,7 @@ struct TensorTraits<Eigen::Tensor<E, dimensions, options, I>> {
             extents[i] = static_cast<std::uint64_t>(t.dimension(i));
         return Shape(std::span<const std::uint64_t>(extents));
     }
+    ///@}
 };
 #endif
 

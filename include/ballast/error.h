@@ -72,30 +72,48 @@ BALLAST_API ErrorKind kind_of(ErrorCode code) noexcept;
 /// One sentence on what the code means. Static storage.
 BALLAST_API std::string_view describe(ErrorCode code) noexcept;
 
-/// The one exception type. Build it with the chained setters: `throw Error(code, "…").in(path).at(offset)`.
+/// The one exception type that Ballast throws. Build it with the chained setters:
+/// `throw Error(code, "…").in(path).at(offset)`.
 class BALLAST_API Error : public std::exception {
 public:
+    /// `message` says what is wrong, without the path, the tensor and the offset, which have places of their
+    /// own.
     Error(ErrorCode code, std::string message);
 
     /// The file (or prefix, or directory) concerned; keeps the first one given.
+    ///@{
     Error& in(std::string_view path) &;
     Error&& in(std::string_view path) &&;
+    ///@}
     /// Byte offset in that file; keeps the first one given.
+    ///@{
     Error& at(std::uint64_t offset) &;
     Error&& at(std::uint64_t offset) &&;
+    ///@}
     /// The tensor concerned; keeps the first one given.
+    ///@{
     Error& tensor(std::string_view name) &;
     Error&& tensor(std::string_view name) &&;
+    ///@}
     /// What the user can do next; keeps the first one given.
+    ///@{
     Error& hint(std::string_view text) &;
     Error&& hint(std::string_view text) &&;
+    ///@}
 
+    /// Stable: programs may act on it.
     ErrorCode code() const noexcept { return code_; }
+    /// The group of the code.
     ErrorKind kind() const noexcept { return kind_of(code_); }
+    /// The bare sentence. It and the names below are as they came, not escaped for terminals.
     const std::string& message() const noexcept { return message_; }
+    /// The file concerned; empty when none is.
     const std::string& path() const noexcept { return path_; }
+    /// In bytes from the start of path(); nothing when no place in a file is meant.
     const std::optional<std::uint64_t>& offset() const noexcept { return offset_; }
+    /// The tensor, or another named part of a file (a zip member, an asset); empty when none is meant.
     const std::string& tensor() const noexcept { return tensor_; }
+    /// What to do next; empty when there is no advice.
     const std::string& hint() const noexcept { return hint_; }
 
     /// "path: message (tensor 'x', at offset n) [code]"; the hint is not part of it. Names are escaped for
@@ -114,21 +132,30 @@ private:
     std::string what_;
 };
 
-/// A value or an Error. What the `try_…` functions return; they never throw.
+/// A value or an Error. What the `try_…` functions return; they never throw: any other exception becomes an
+/// Error, out_of_memory or internal.
 template <class T>
 class Result {
 public:
+    /// Implicit, so that a function can return either.
+    ///@{
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit on purpose
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit on purpose
+    ///@}
 
+    /// Whether it holds the value.
+    ///@{
     bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }
+    ///@}
     /// The value; calling it on an error is undefined, test ok() first.
+    ///@{
     T& operator*() & noexcept { return *std::get_if<0>(&state_); }
     const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
     T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
     T* operator->() noexcept { return std::get_if<0>(&state_); }
     const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+    ///@}
     /// The error; calling it on a value is undefined.
     const Error& error() const noexcept { return *std::get_if<1>(&state_); }
 

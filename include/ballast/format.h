@@ -31,20 +31,20 @@ class Archive;
 
 /// Bytes that mark a format, from the start of the file (offset >= 0).
 struct Signature {
-    std::uint32_t offset = 0;
-    std::string_view bytes;
+    std::uint32_t offset = 0;  ///< in bytes
+    std::string_view bytes;    ///< compared as they are; static storage
 };
 
 /// What a format can do; every flag is positive.
 struct Capabilities {
-    bool read = false;
-    bool write = false;
-    bool detect = false;     ///< takes part in detection and suggestions
-    bool layers = false;     ///< holds layers, not only named tensors
-    bool config = false;     ///< holds the model's architecture
-    bool optimizer = false;  ///< holds optimizer state
-    bool metrics = false;    ///< holds metric state
-    bool assets = false;
+    bool read = false;           ///< open() works
+    bool write = false;          ///< plan() works
+    bool detect = false;         ///< takes part in detection and suggestions
+    bool layers = false;         ///< holds layers, not only named tensors
+    bool config = false;         ///< holds the model's architecture
+    bool optimizer = false;      ///< holds optimizer state
+    bool metrics = false;        ///< holds metric state
+    bool assets = false;         ///< holds files of a model that are no tensors (vocabularies)
     bool needs_classes = false;  ///< writing needs layer classes (or keys of its own dialect)
     bool needs_order = false;    ///< writing needs the layer order
     bool discards = false;       ///< stores nothing (`null`): nothing is a loss
@@ -55,40 +55,50 @@ struct Capabilities {
 
 /// The element types a flavour holds.
 struct Flavor {
-    std::string_view name;  ///< "" for formats with one flavour only
-    std::span<const DType> dtypes;
+    std::string_view name;          ///< "" for formats with one flavour only
+    std::span<const DType> dtypes;  ///< any order; static storage
 };
 
+/// What is known of a format without its code: constant data, which stay with all that the views refer to
+/// until the end of the program.
 struct FormatInfo {
-    std::string_view id;
-    std::span<const std::string_view> aliases;
+    std::string_view id;                           ///< "weights_h5": in options, reports and JSON; stable
+    std::span<const std::string_view> aliases;     ///< further names that options take
     std::span<const std::string_view> extensions;  ///< longest first: ".weights.h5"
-    std::span<const Signature> signatures;
+    std::span<const Signature> signatures;  ///< any of them; empty when its start tells nothing (a zip)
     std::span<const std::string_view> companions;  ///< patterns of files that belong to it
-    Location::Kind kind = Location::Kind::file;
-    Capabilities can;
-    std::span<const Flavor> flavors;  ///< the first is the default
-    std::string_view title;           ///< one line for `ballast formats` and the README
+    Location::Kind kind = Location::Kind::file;    ///< what a destination becomes
+    Capabilities can;                              ///< also of a format left out of the build
+    std::span<const Flavor> flavors;               ///< the first is the default
+    std::string_view title;                        ///< one line for `ballast formats` and the README
     /// For a format of one file: the format that writes the same layout as a set, and the suffix its manifest
-    /// has instead of this format's; empty when there is none.
+    /// has instead of this format's. set_format is empty when there is none; set_suffix is, too, where the
+    /// name stays.
+    ///@{
     std::string_view set_format, set_suffix;
+    ///@}
     std::string_view meson_option;  ///< what to add to -Dformats when it was left out
 };
 
+/// How sure a probe is. `maybe` counts only where no format is certain.
 enum class Confidence : std::uint8_t { no, maybe, certain };
 
+/// The answer of a probe.
 struct Match {
-    Confidence confidence = Confidence::no;
-    bool at_start = true;  ///< by a signature at the start, which outranks one at the end
-    std::string reason;    ///< what was looked for (no) or found, for messages
+    Confidence confidence = Confidence::no;  ///< no: reason says what was looked for
+    bool at_start = true;                    ///< by a signature at the start, which outranks one at the end
+    std::string reason;                      ///< what was looked for (no) or found, for messages
 };
 
 /// One look at a file shared by all formats. What is parsed once for a probe is reused by the winner's
-/// open().
+/// open(). For one thread.
 class BALLAST_API Probe {
 public:
+    /// Opens nothing yet.
     Probe(Location location, OpenOptions options);
+    /// Where the file, folder or prefix lies; formats of several files look around in its Fs.
     const Location& location() const noexcept { return location_; }
+    /// As the caller of open() gave them.
     const OpenOptions& options() const noexcept { return options_; }
     /// The file's bytes; null for a directory or a prefix. Opened once.
     std::shared_ptr<const io::Source> source();
@@ -127,15 +137,17 @@ private:
 
 /// Where a save goes; read-only for the format.
 struct Target {
-    Location location;
+    Location location;  ///< its kind is the one that the format's info tells
     std::vector<std::string>
         existing;  ///< regular files in the target's folder, for formats of several files
     std::shared_ptr<const Archive> old;  ///< of this format, whose other files stay; null when none
 };
 
+/// One format's code. One object serves all threads.
 class BALLAST_API Format {
 public:
     virtual ~Format() = default;
+    /// Always the same object, which the registry knows by its address.
     virtual const FormatInfo& info() const noexcept = 0;
     /// Cheap and without side effects. Damage is no reason for "no": when the file is ours but broken, say
     /// certain and let open() explain, or let the Error out.

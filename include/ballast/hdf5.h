@@ -26,7 +26,8 @@ namespace ballast {
 /// An open file or group as the source of open() and convert(). Its structure is read at once, tensor bytes
 /// when they are asked for, with H5Dread: every filter and storage that the HDF5 library reads is fine. What
 /// is written to the file later is not seen. Attributes that are references are left out. Errors:
-/// invalid_argument for any other handle, read_failed.
+/// invalid_argument for any other handle, read_failed, limit_exceeded (Limits::objects), unsupported for
+/// user-defined links.
 BALLAST_API Location hdf5_location(hid_t file_or_group, const Limits& limits = {});
 
 /// A file as the HDF5 C library reads it, for what Ballast's own reader refuses as unsupported (other
@@ -34,14 +35,17 @@ BALLAST_API Location hdf5_location(hid_t file_or_group, const Limits& limits = {
 /// path, and unknown_format when it is no HDF5 file.
 BALLAST_API Location hdf5_location(const std::filesystem::path& file, const Limits& limits = {});
 
-/// open() on it.
+/// open() on hdf5_location(), with the limits of the options for both.
+///@{
 BALLAST_API std::shared_ptr<Archive> open_hdf5(hid_t file_or_group, const OpenOptions& options = {});
 BALLAST_API std::shared_ptr<Archive> open_hdf5(const std::filesystem::path& file,
                                                const OpenOptions& options = {});
+///@}
 
+/// What to write, and over what.
 struct Hdf5SaveOptions {
     std::string format;  ///< "weights_h5" (the default) or "legacy_h5"
-    SaveOptions save;
+    SaveOptions save;    ///< compression is refused, max_shard_size not used
     /// As for files, but: overwriting replaces the members and attributes of the same names in the group and
     /// leaves its others; `durable` flushes the file and goes no further.
     WriteOptions write;
@@ -54,7 +58,8 @@ struct Hdf5SaveOptions {
 /// An error before the last step, which gives the members their names, leaves the group as it was (the space
 /// of what was written may stay taken). No more: the file is the owner's, so a crash while its HDF5 library
 /// writes may damage all of it, and there is no rename that could prevent this. Save to a path where that
-/// matters. Errors: as of save(); exists, write_failed.
+/// matters. Errors: as of save(); exists, write_failed, invalid_argument for a format that is no single HDF5
+/// file, unsupported for compression.
 BALLAST_API Report save_hdf5(const Model& model, hid_t file_or_group, const Hdf5SaveOptions& options = {});
 
 }  // namespace ballast

@@ -9,12 +9,14 @@
 //       static constexpr std::string_view class_name = "Dense";
 //       static constexpr std::string_view package = "my_package";   // of a registered custom class
 //       static constexpr FieldNames<2> names = {{{"w", "kernel"}, {"b", "bias"}}};
-//       static constexpr std::array<std::string_view, 2> order = {"kernel", "bias"};  // Keras' order of
-//       creation static constexpr std::array<std::string_view, 1> not_trainable = {"steps"}; static constexpr
-//       std::array<std::string_view, 1> skip = {"scratch"};          // C++ names, never stored static
-//       constexpr LayerStyle style = LayerStyle::container; static std::string name(const my::Linear&); //
-//       the layer's own name; else the field's static bool trainable(const my::Linear&); // the layer's flag
-//       static Shape shape(const my::Linear&, std::string_view field);   // of a std::vector's elements
+//       // Keras' order of creation, by Keras' names:
+//       static constexpr std::array<std::string_view, 2> order = {"kernel", "bias"};
+//       static constexpr std::array<std::string_view, 1> not_trainable = {"steps"};  // by Keras' names
+//       static constexpr std::array<std::string_view, 1> skip = {"scratch"};  // C++ names, never stored
+//       static constexpr LayerStyle style = LayerStyle::container;
+//       static std::string name(const my::Linear&);  // the layer's own; else the field's
+//       static bool trainable(const my::Linear&);    // the layer's flag
+//       static Shape shape(const my::Linear&, std::string_view field);  // of a std::vector's elements
 //   };
 //
 // A class of Keras' own needs neither `order` nor `not_trainable`: Ballast knows them by the variables'
@@ -29,6 +31,7 @@
 
 namespace ballast {
 
+/// Specialise it for a struct whose names do not say all; the head of this file lists the members.
 template <class T>
 struct LayerTraits {};
 

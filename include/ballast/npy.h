@@ -16,6 +16,7 @@ namespace ballast {
 /// The array in a .npy file as a value named `name`; its elements are read when it is used. Arrays in Fortran
 /// order are transposed then. Errors: as of opening a file, damaged, truncated, limit_exceeded, unsupported.
 BALLAST_API TensorExpr read_npy(const Location& location, std::string name, const Limits& limits = {});
+/// The same for a local path.
 BALLAST_API TensorExpr read_npy(const std::filesystem::path& path, std::string name,
                                 const Limits& limits = {});
 

@@ -12,9 +12,10 @@
 
 namespace ballast {
 
+/// Of pack() and unpack().
 struct PackageOptions {
-    Limits limits;
-    WriteOptions write;
+    Limits limits;         ///< for reading the model and its archive
+    WriteOptions write;    ///< overwriting, threads, callbacks
     bool dry_run = false;  ///< do everything but write
 };
 

@@ -99,7 +99,7 @@ typedef struct ballast_text {
 
 /** What a file may make us do. Sizes in bytes. */
 typedef struct ballast_limits {
-    uint32_t struct_size;
+    uint32_t struct_size;    /**< sizeof of it, set by who made it */
     uint32_t name_bytes;     /**< one name */
     uint64_t objects;        /**< tensors and other things of one file */
     uint64_t metadata_bytes; /**< all that is taken with allocate() */
@@ -108,12 +108,12 @@ typedef struct ballast_limits {
 
 /** A file that is read. Belongs to the host; valid until the call ends, that of open() until close(). */
 typedef struct ballast_input {
-    uint32_t struct_size;
-    uint32_t head_size;  /**< bytes of head: 4096, or all of a smaller file */
-    void* context;       /**< to hand to the functions below */
-    uint64_t size;       /**< of the file */
-    const uint8_t* head; /**< its first bytes */
-    const ballast_limits* limits;
+    uint32_t struct_size;         /**< sizeof of it, set by who made it */
+    uint32_t head_size;           /**< bytes of head: 4096, or all of a smaller file */
+    void* context;                /**< to hand to the functions below */
+    uint64_t size;                /**< of the file */
+    const uint8_t* head;          /**< its first bytes */
+    const ballast_limits* limits; /**< never null */
     /** Fills `out` with `length` bytes from `offset` on; BALLAST_TRUNCATED when the file ends first. */
     int32_t (*read)(void* context, uint64_t offset, void* out, uint64_t length);
     /** Zeroed memory; null when there is none or the limit is passed. See convention 4. */
@@ -130,9 +130,9 @@ typedef struct ballast_input {
 
 /** One tensor, row-major, packed. */
 typedef struct ballast_tensor {
-    uint32_t struct_size;
-    int32_t dtype; /**< ballast_dtype */
-    ballast_text name;
+    uint32_t struct_size; /**< sizeof of it, set by who made it */
+    int32_t dtype;        /**< ballast_dtype */
+    ballast_text name;    /**< within the file */
     const uint64_t* dims; /**< outermost first; may be null when rank is 0 */
     uint32_t rank;        /**< at most 32; 0 is a scalar */
     uint32_t flags;       /**< BALLAST_TENSOR_… */
@@ -143,9 +143,9 @@ typedef struct ballast_tensor {
 
 /** What a file holds: open() tells it. Valid until the call ends. */
 typedef struct ballast_index {
-    uint32_t struct_size;
-    uint32_t reserved;
-    void* context;
+    uint32_t struct_size; /**< sizeof of it, set by who made it */
+    uint32_t reserved;    /**< 0 */
+    void* context;        /**< to hand to the functions below */
     /** Adds a tensor. Names are unique; the order is that of the index. */
     int32_t (*tensor)(void* context, const ballast_tensor* tensor);
     /** Adds bytes that are no tensor, so that they are not forgotten. */
@@ -164,10 +164,10 @@ typedef struct ballast_index {
 
 /** What shall be written. Belongs to the host; valid until the call ends. */
 typedef struct ballast_model {
-    uint32_t struct_size;
-    uint32_t reserved;
-    void* context;
-    uint64_t tensor_count;
+    uint32_t struct_size;  /**< sizeof of it, set by who made it */
+    uint32_t reserved;     /**< 0 */
+    void* context;         /**< to hand to the functions below */
+    uint64_t tensor_count; /**< of tensors; 0 when there are none */
     /** tensor_count tensors; of each struct_size, dtype, name, dims, rank and length (of its bytes) are set.
      * Names are unique and without zero bytes. */
     const ballast_tensor* tensors;
@@ -176,7 +176,7 @@ typedef struct ballast_model {
      * models back as they were; one that does not holds loose tensors. Empty when there is nothing to keep.
      */
     ballast_text kept;
-    const ballast_limits* limits;
+    const ballast_limits* limits; /**< never null */
     /** As of ballast_input. */
     void* (*allocate)(void* context, uint64_t size);
     /** As of ballast_input; the offset is of the new file. */
@@ -186,9 +186,9 @@ typedef struct ballast_model {
 /** A new file: plan() lays it out. Pieces do not overlap, bytes between them are zeros. Valid until the call
  * ends. */
 typedef struct ballast_plan {
-    uint32_t struct_size;
-    uint32_t reserved;
-    void* context;
+    uint32_t struct_size; /**< sizeof of it, set by who made it */
+    uint32_t reserved;    /**< 0 */
+    void* context;        /**< to hand to the functions below */
     /** Bytes known now; they are copied. */
     int32_t (*bytes)(void* context, uint64_t offset, const void* data, uint64_t length);
     /** The elements of model->tensors[position], little-endian. Each tensor must be placed once. */
@@ -202,7 +202,7 @@ typedef struct ballast_plan {
 
 /** Who a plugin is and what it does. Functions that it has not are null. */
 struct ballast_plugin {
-    uint32_t struct_size;
+    uint32_t struct_size;       /**< sizeof of it, set by who made it */
     uint32_t abi;               /**< BALLAST_PLUGIN_ABI */
     const char* id;             /**< a-z, 0-9 and _, at most 32: what --from and --to are given */
     const char* version;        /**< the plugin's own */
@@ -211,8 +211,8 @@ struct ballast_plugin {
     const char* const* aliases; /**< further ids, ended by null; null when there are none */
     const char* const* extensions; /**< ".gguf", longest first, ended by null; null when there are none */
     const int32_t* dtypes;         /**< of ballast_dtype: what the format can hold */
-    uint32_t dtype_count;
-    uint32_t flags; /**< BALLAST_KEEPS_MODEL */
+    uint32_t dtype_count;          /**< of dtypes, at least 1 */
+    uint32_t flags;                /**< BALLAST_KEEPS_MODEL */
     /** Answers ballast_confidence. Cheap: most files are not yours, and head is mostly enough. */
     int32_t (*probe)(const ballast_input* input);
     /** Tells what the file holds. *state, null before, is handed to decode() and close(). */

@@ -24,13 +24,17 @@ namespace ballast {
 /// its path.
 class OverwriteRule {
 public:
+    /// Yes or no.
     OverwriteRule(bool allowed = false)  // NOLINT: implicit on purpose
         : overwrite_(allowed ? Overwrite::allow : Overwrite::refuse) {}
+    /// Asked on the calling thread, with the path as messages show it; true = replace it.
     template <class Ask>
     requires(std::is_invocable_r_v<bool, Ask, const std::string&>) OverwriteRule(Ask ask)
         : overwrite_(Overwrite::ask), ask_(std::move(ask)) {}  // NOLINT: implicit on purpose
 
+    /// What WriteOptions::overwrite is to be.
     Overwrite overwrite() const noexcept { return overwrite_; }
+    /// What WriteOptions::ask is to be; empty unless made of a callback.
     const std::function<bool(const std::string& path)>& ask() const noexcept { return ask_; }
 
 private:
@@ -38,6 +42,7 @@ private:
     std::function<bool(const std::string& path)> ask_;
 };
 
+/// How weights are saved. The defaults write one new file, in the format that its name tells.
 struct SaveWeightsOptions {
     std::string format{};       ///< an id or alias; empty = by the name's suffix
     std::string flavor{};       ///< "keras3", "tf_keras"; empty = the format's usual one
@@ -47,11 +52,11 @@ struct SaveWeightsOptions {
     /// The architecture as JSON text (model.to_json()), for formats that ask for it: TensorFlow checkpoints.
     std::string config{};
     Names names = Names::canonical;  ///< of tensors in formats without layers
-    bool include_optimizer = true;
-    bool durable = true;   ///< survives power loss once the call is back
-    unsigned threads = 0;  ///< 0 = one a processor, at most 8
-    ProgressCallback progress{};
-    CancelCallback cancel{};
+    bool include_optimizer = true;   ///< of no effect: what a program's model holds are weights
+    bool durable = true;             ///< survives power loss once the call is back
+    unsigned threads = 0;            ///< 0 = one a processor, at most 8
+    ProgressCallback progress{};     ///< decoded bytes written; on the calling thread
+    CancelCallback cancel{};         ///< then nothing has changed
 };
 
 /// How tensors of the file find their place in the program.
@@ -65,7 +70,7 @@ enum class MatchWeights : std::uint8_t {
 
 /// Which differences in element type are bridged. What a cast does to each tensor is in the report.
 enum class Casts : std::uint8_t {
-    none,
+    none,      ///< every difference is dtype_mismatch
     lossless,  ///< float16 or bfloat16 to float32, float32 to float64, …
     all,       ///< also those that round
 };
@@ -76,20 +81,21 @@ struct SkippedLayer {
     std::string reason;  ///< one sentence
 };
 
+/// How weights are loaded. The defaults take what fits wholly and without doubt.
 struct LoadWeightsOptions {
-    std::string format{};  ///< an id or alias; empty = by the content
-    MatchWeights match = MatchWeights::automatic;
+    std::string format{};                          ///< an id or alias; empty = by the content
+    MatchWeights match = MatchWeights::automatic;  ///< what tells which tensor is which
     /// A layer whose shapes differ, or that the file has no values for, keeps what it has, whole.
     bool skip_mismatch = false;
     /// Called for each such layer, before anything changes.
     std::function<void(const SkippedLayer&)> on_skip{};
-    Casts casts = Casts::lossless;
+    Casts casts = Casts::lossless;  ///< beyond it dtype_mismatch
     /// The architecture as JSON text (model.to_json()), for files whose own names do not say enough.
     std::string config{};
-    Limits limits{};
-    unsigned threads = 0;
-    ProgressCallback progress{};
-    CancelCallback cancel{};
+    Limits limits{};              ///< what the file may make us do
+    unsigned threads = 0;         ///< 0 = one a processor, at most 8
+    ProgressCallback progress{};  ///< bytes in the program's types; on the calling thread
+    CancelCallback cancel{};      ///< then nothing has changed
 };
 
 /// What a load did.
@@ -103,22 +109,27 @@ struct LoadReport {
 
 /// What load_model() found besides the weights.
 struct LoadedModel {
-    LoadReport weights;
+    LoadReport weights;           ///< as of load_weights()
     std::string config;           ///< the architecture as JSON text, as its framework wrote it
     std::string training_config;  ///< likewise; empty when there is none
 };
 
+/// Saves the weights of a model that was described by hand. Errors: exists, invalid_argument for a tensor
+/// without a shape and for a name that tells no format, shape_mismatch, and as of save().
 BALLAST_API Report save_weights(const ProgramModel& model, const Location& target,
                                 const SaveWeightsOptions& options = {});
+/// Loads into the memory the model refers to, all of it or, on an error, none. Errors: as of open();
+/// shape_mismatch, dtype_mismatch, ambiguous_mapping, needs_config, and the first problem of the file.
 BALLAST_API LoadReport load_weights(const ProgramModel& model, const Location& source,
                                     const LoadWeightsOptions& options = {});
 
-/// The same with the architecture: `config` is a JSON text as model.to_json() gives it, and the program's
-/// weights take their places in it. Errors: also those of a text that is no config, and ambiguous_mapping or
-/// shape_mismatch where the program's layers are not the config's.
+/// save_weights() with the architecture: `config` is a JSON text as model.to_json() gives it, and the
+/// program's weights take their places in it. Errors: also those of a text that is no config, and
+/// ambiguous_mapping or shape_mismatch where the program's layers are not the config's.
 BALLAST_API Report save_model(const ProgramModel& model, std::string_view config, const Location& target,
                               const SaveWeightsOptions& options = {});
-/// Errors: also needs_config when the file holds no architecture.
+/// load_weights() from a whole model, whose architecture it hands back. Errors: also needs_config when the
+/// file holds none; then nothing has changed.
 BALLAST_API LoadedModel load_model(const ProgramModel& model, const Location& source,
                                    const LoadWeightsOptions& options = {});
 

@@ -20,11 +20,12 @@ namespace ballast {
 /// A format that came from outside (plugin_abi.h). A plain value; `format` stays valid to the end of the
 /// program.
 struct LoadedPlugin {
-    std::filesystem::path path;  ///< of the shared object, absolute
-    std::string version;         ///< the plugin's own
-    const FormatInfo* format = nullptr;
+    std::filesystem::path path;          ///< of the shared object, absolute
+    std::string version;                 ///< the plugin's own
+    const FormatInfo* format = nullptr;  ///< its id and what it can do; never null
 };
 
+/// A table of formats, and the rules by which one is chosen.
 class BALLAST_API Registry {
 public:
     /// The formats built in.
@@ -48,13 +49,15 @@ public:
     std::span<const Format* const> formats() const noexcept { return formats_; }
     /// Every format Ballast knows, also those left out of the build.
     std::span<const FormatInfo* const> infos() const noexcept { return infos_; }
-    /// By id or alias. unknown_format names the known ids; backend_missing names the Meson option.
+    /// By id or alias. Errors: invalid_argument, whose hint lists the known ids; backend_missing, whose hint
+    /// names the Meson option.
     const Format& find(std::string_view id_or_alias) const;
     /// The formats that came from outside, in the order they were loaded.
     std::span<const LoadedPlugin> plugins() const noexcept { return plugins_; }
 
+    /// What detect() found.
     struct Detection {
-        const Format* format = nullptr;
+        const Format* format = nullptr;     ///< never null
         std::vector<std::string> warnings;  ///< the suffix promises another format
     };
     /// By content (or probe.options().format). Errors: unknown_format listing what was looked for,

@@ -17,6 +17,7 @@ namespace ballast {
 
 /// One thing that happened.
 struct ReportEntry {
+    /// What became of a tensor, or what there is to say.
     enum class Kind : std::uint8_t {
         matched,     ///< arrived unchanged under the same canonical name
         renamed,     ///< arrived unchanged under another canonical name
@@ -29,39 +30,51 @@ struct ReportEntry {
         note,        ///< something to know
         warning,     ///< something that deserves a look
     };
-    Kind kind = Kind::matched;
-    std::string from;   ///< stored name in the source; empty where there is none
-    std::string to;     ///< stored name in the target; empty where there is none
+    Kind kind = Kind::matched;  ///< what became of it
+    std::string from;           ///< stored name in the source; empty where there is none
+    std::string to;     ///< stored name in the target, of a load the C++ path; empty where there is none
     std::string text;   ///< reason; empty for matched
     bool loss = false;  ///< weights, assets or precision are lost by it
 };
+/// "matched", "renamed", …, as in to_tree(). Static storage.
 BALLAST_API std::string_view to_string(ReportEntry::Kind kind) noexcept;
 
 /// Entries in the order they happened. Not thread-safe: one operation writes it.
 class BALLAST_API Report {
 public:
-    static constexpr std::size_t kinds = 10;
+    static constexpr std::size_t kinds = 10;  ///< enumerators of ReportEntry::Kind
 
+    /// Appends an entry and counts it.
     void add(ReportEntry entry);
     /// Takes the memory for so many entries at once.
     void reserve(std::size_t entries) { entries_.reserve(entries); }
+    /// The same, of its parts.
     void add(ReportEntry::Kind kind, std::string from, std::string to, std::string text = {},
              bool loss = false);
+    /// An entry of kind note about no tensor.
     void note(std::string text) { add(ReportEntry::Kind::note, {}, {}, std::move(text)); }
+    /// An entry of kind warning about no tensor.
     void warn(std::string text) { add(ReportEntry::Kind::warning, {}, {}, std::move(text)); }
 
+    /// In the order they were added.
     const std::vector<ReportEntry>& entries() const noexcept { return entries_; }
+    /// How many entries of the kind; counted as they are added.
     std::size_t count(ReportEntry::Kind kind) const noexcept {
         return counts_[static_cast<std::size_t>(kind)];
     }
+    /// Whether an entry says that something is lost.
     bool has_loss() const noexcept { return losses_ > 0; }
-    /// {"schema":1,"source":…,"target":…,"counts":{…},"entries":[…]}; source and target as set below.
+    /// {"schema":1,"source":…,"source_format":…,"target":…,"target_format":…,"bytes":…,"counts":{…},
+    /// "entries":[…]}; the first ones as set below. Empty members of an entry are left out.
     Tree to_tree() const;
-    /// One line: "62 tensors, 1 renamed, 30 dropped (optimizer …)".
+    /// One line: "62 tensors, 1 renamed, 30 dropped": how many arrived, then every kind but matched and note.
     std::string summary() const;
 
+    /// Paths as messages show them, and ids of formats; empty where the operation has no such side.
+    ///@{
     std::string source, source_format, target, target_format;
-    std::uint64_t bytes = 0;  ///< tensor bytes written
+    ///@}
+    std::uint64_t bytes = 0;  ///< decoded tensor bytes written (of a dry run: to be written)
 
 private:
     std::vector<ReportEntry> entries_;

@@ -24,29 +24,40 @@ namespace ballast {
 /// means no elements. At most 32 dimensions (HDF5's bound). Up to four are stored in place. A plain value.
 class BALLAST_API Shape {
 public:
-    static constexpr std::size_t max_rank = 32;
+    static constexpr std::size_t max_rank = 32;  ///< the bound of HDF5 (H5S_MAX_RANK)
 
-    Shape() = default;
+    Shape() = default;  ///< a scalar
+    /// Throws Error limit_exceeded above max_rank.
     Shape(std::initializer_list<std::uint64_t> dims) : Shape(std::span(dims.begin(), dims.size())) {}
     /// Throws Error limit_exceeded above max_rank.
     explicit Shape(std::span<const std::uint64_t> dims);
+    /// What was moved from is a scalar.
+    ///@{
     Shape(const Shape& other);
     Shape(Shape&& other) noexcept;
     Shape& operator=(const Shape& other);
     Shape& operator=(Shape&& other) noexcept;
+    ///@}
     ~Shape() = default;
 
+    /// Number of dimensions.
     std::size_t rank() const noexcept { return rank_; }
+    /// Valid until the shape changes or goes.
     std::span<const std::uint64_t> dims() const noexcept { return {data(), rank_}; }
+    /// Not checked: axis < rank().
     std::uint64_t operator[](std::size_t axis) const noexcept { return data()[axis]; }
+    /// Over the dimensions, outermost first.
+    ///@{
     const std::uint64_t* begin() const noexcept { return data(); }
     const std::uint64_t* end() const noexcept { return data() + rank_; }
+    ///@}
 
     /// Product of the dimensions, 1 for a scalar; throws Error limit_exceeded on 64-bit overflow.
     std::uint64_t element_count() const;
     /// "(3, 3, 1, 8)", "(5,)", "()" as Python prints it.
     std::string to_string() const;
 
+    /// Same rank and dimensions.
     friend bool operator==(const Shape& a, const Shape& b) noexcept {
         return std::equal(a.begin(), a.end(), b.begin(), b.end());
     }
@@ -60,10 +71,12 @@ private:
     std::size_t rank_ = 0;
 };
 
-/// DType of a C++ element type: `dtype_of<float> == DType::float32`. Specialise nothing: unknown types do not
-/// compile.
+/// DType of a C++ element type, as `value`: bool, std::int8_t to std::uint64_t, float (float32), double
+/// (float64), std::complex<float> (complex64) and std::complex<double> (complex128) have one. Specialise
+/// nothing: unknown types do not compile.
 template <class T>
 struct DTypeOf;
+/// @cond the list above
 template <>
 struct DTypeOf<bool> {
     static constexpr DType value = DType::boolean;
@@ -116,6 +129,9 @@ template <>
 struct DTypeOf<std::complex<double>> {
     static constexpr DType value = DType::complex128;
 };
+/// @endcond
+
+/// DTypeOf without regard to const: `dtype_of<float> == DType::float32`.
 template <class T>
 inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
 
@@ -125,15 +141,20 @@ inline constexpr DType dtype_of = DTypeOf<std::remove_cv_t<T>>::value;
 template <class T>
 class Tensor {
 public:
-    Tensor() = default;
+    Tensor() = default;  ///< no elements, although its shape is {}
+    /// Takes no copy of the elements, which `owner` keeps alive and which must be as many as the shape says.
     Tensor(Shape shape, std::shared_ptr<const void> owner, std::span<const T> elements, bool view)
         : shape_(std::move(shape)), owner_(std::move(owner)), elements_(elements), view_(view) {}
 
+    /// As the file gives it.
     const Shape& shape() const noexcept { return shape_; }
     /// All elements, row-major.
     std::span<const T> elements() const noexcept { return elements_; }
+    /// The first of elements().
     const T* data() const noexcept { return elements_.data(); }
+    /// How many elements.
     std::size_t size() const noexcept { return elements_.size(); }
+    /// By place in row-major order. Not checked.
     const T& operator[](std::size_t flat_index) const noexcept { return elements_[flat_index]; }
     /// True when the elements lie in a mapping of the file rather than in memory of our own.
     bool is_view() const noexcept { return view_; }

@@ -33,6 +33,8 @@
 
 namespace ballast {
 
+/// Specialise it for a type of your own: the head of this file lists the members. `element`, `data`
+/// and `shape` of what is const are needed to save, a `data` that gives pointers to write through to load.
 template <class T>
 struct TensorTraits {};
 
@@ -50,8 +52,12 @@ concept TensorLike = requires(const T& tensor) {
     typename TensorTraits<T>::element;
 };
 
+/// One dimension. An empty vector counts as not built: loading gives it its size. A vector that has elements
+/// keeps their number.
 template <Element E>
 requires(!std::same_as<E, bool>) struct TensorTraits<std::vector<E>> {
+    /// As the head of this file says.
+    ///@{
     using element = E;
     static constexpr std::size_t rank = 1;
     static const E* data(const std::vector<E>& v) noexcept { return v.data(); }
@@ -61,31 +67,45 @@ requires(!std::same_as<E, bool>) struct TensorTraits<std::vector<E>> {
     static void resize(std::vector<E>& v, const Shape& shape) {
         v.resize(static_cast<std::size_t>(shape[0]));
     }
+    ///@}
 };
 
+/// One dimension of fixed size, always built.
 template <Element E, std::size_t n>
 struct TensorTraits<std::array<E, n>> {
+    /// As the head of this file says.
+    ///@{
     using element = E;
     static const E* data(const std::array<E, n>& a) noexcept { return a.data(); }
     static E* data(std::array<E, n>& a) noexcept { return a.data(); }
     static Shape shape(const std::array<E, n>&) { return {n}; }
+    ///@}
 };
 
+/// One dimension. The elements belong to the program: loading overwrites them where they are, and their
+/// number must fit. A span of const elements can only be saved.
 template <Element E, std::size_t extent>
 struct TensorTraits<std::span<E, extent>> {
+    /// As the head of this file says.
+    ///@{
     using element = E;
     static E* data(const std::span<E, extent>& s) noexcept { return s.data(); }
     static Shape shape(const std::span<E, extent>& s) { return {s.size()}; }
+    ///@}
 };
 
+/// Any shape; loading gives an Array without one the file's.
 template <Element E>
 struct TensorTraits<Array<E>> {
+    /// As the head of this file says.
+    ///@{
     using element = E;
     static const E* data(const Array<E>& a) noexcept { return a.data(); }
     static E* data(Array<E>& a) noexcept { return a.data(); }
     static const Shape& shape(const Array<E>& a) noexcept { return a.shape(); }
     static bool built(const Array<E>& a) noexcept { return a.built(); }
     static void resize(Array<E>& a, const Shape& shape) { a = Array<E>(shape); }
+    ///@}
 };
 
 }  // namespace ballast

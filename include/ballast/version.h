@@ -4,9 +4,12 @@
 
 #include "ballast/export.h"
 
+/// Of these headers; version() tells the library's.
+///@{
 #define BALLAST_VERSION_MAJOR 0
 #define BALLAST_VERSION_MINOR 1
 #define BALLAST_VERSION_PATCH 0
+///@}
 
 namespace ballast {
 

@@ -26,6 +26,7 @@ template <class Net>
 Report save_weights(const Net& net, const Location& target, const SaveWeightsOptions& options = {}) {
     return save_weights(detail::program_model(net), target, options);
 }
+/// The same for a local path.
 template <class Net>
 Report save_weights(const Net& net, const std::filesystem::path& target,
                     const SaveWeightsOptions& options = {}) {
@@ -44,6 +45,7 @@ template <class Net>
 LoadReport load_weights(Net& net, const Location& source, const LoadWeightsOptions& options = {}) {
     return load_weights(detail::program_model(net), source, options);
 }
+/// The same for a local path.
 template <class Net>
 LoadReport load_weights(Net& net, const std::filesystem::path& source,
                         const LoadWeightsOptions& options = {}) {
