@@ -9,12 +9,14 @@
 #include "dialect/reporting.h"
 #include "dialect/tf_graph.h"
 #include "model/naming.h"
+#include "model/optimizer_order.h"
 
 namespace ballast::tf_graph {
 namespace {
 
 using Node = GraphBuilder::Node;
-constexpr std::string_view optimizer_edge = "optimizer", list_edge = "_variables", slot_key = "slot/";
+constexpr std::string_view optimizer_edge = "optimizer", list_edge = "_variables", slot_key = "slot/",
+                           rate_edge = "_learning_rate";
 
 class Writer {
 public:
@@ -29,7 +31,8 @@ public:
     void new_style() {
         std::size_t ordinal = 0;
         for (const OptimizerVariable& variable : optimizer_.variables) {
-            const std::string key = own_ ? variable.stored_key : std::string();
+            const bool keyed = own_ || variable.stored_key == rate_edge;
+            const std::string key = keyed ? variable.stored_key : std::string();
             const bool listed = key.empty() || key.starts_with(std::string(list_edge) + "/");
             const std::string place = listed ? std::to_string(ordinal++) : std::string();
             if (variable.value.empty()) continue;
@@ -117,17 +120,50 @@ std::string obstacle(const Optimizer& optimizer, bool as_stored) {
     return {};
 }
 
+/// State of Keras 3, in tf_keras' order. What it has as its second variable, the learning rate, hangs at the
+/// optimizer of tf_keras.
+void write_restated(const Model& model, GraphBuilder& graph, Report& report) {
+    RestatedOptimizer restated = restate_optimizer(model, "tf_keras");
+    if (restated.state && restated.state->class_name.starts_with("LossScaleOptimizer")) {
+        restated.state.reset();
+        restated.reason = "a LossScaleOptimizer's state is nested in checkpoints";
+    }
+    if (!restated.state)
+        return report_dropped(report, *model.optimizer,
+                              "the optimizer state is of Keras 3: " + restated.reason);
+    for (const std::string& note : restated.notes)
+        report.warn(note);
+    bool rate = false;
+    for (const TensorExpr& value : restated.unused) {
+        if (!rate && value.dtype() == DType::float32 && value.shape().rank() == 0) {
+            rate = true;
+            OptimizerVariable variable;
+            variable.slot = "learning_rate";
+            variable.stored_key = rate_edge;
+            variable.value = value;
+            restated.state->variables.push_back(std::move(variable));
+        } else {
+            report.add(ReportEntry::Kind::dropped, source_name(value), {},
+                       "the optimizer state is of Keras 3, and tf_keras' has no such variable");
+        }
+    }
+    for (const TensorExpr& value : restated.read)
+        report.add(ReportEntry::Kind::matched, source_name(value), "optimizer/_iterations");
+    Writer(*restated.state, false, graph, report).new_style();
+}
+
 }  // namespace
 
 void write_optimizer(const Model& layers, const Model& model, bool as_stored, const SaveOptions& options,
                      const VariableNodes& nodes, GraphBuilder& graph, Report& report) {
     if (!model.optimizer || model.optimizer->variables.empty()) return;
-    const Optimizer& optimizer = *model.optimizer;
     if (!options.include_optimizer) {
-        for (const OptimizerVariable& variable : optimizer.variables)
+        for (const OptimizerVariable& variable : model.optimizer->variables)
             report.add(ReportEntry::Kind::skipped, source_name(variable.value), {}, "left out as asked");
         return;
     }
+    if (!as_stored && model.optimizer->flavor == "keras3") return write_restated(model, graph, report);
+    const Optimizer& optimizer = *model.optimizer;
     if (const std::string reason = obstacle(optimizer, as_stored); !reason.empty())
         return report_dropped(report, optimizer, reason);
     Writer writer(optimizer, as_stored, graph, report);

@@ -319,3 +319,21 @@ def test_names_alone(tmp_path):
     tool.convert(prefix, tmp_path / "n.safetensors", "--names", "stored")
     tool.convert(tmp_path / "n.safetensors", tmp_path / "out.ckpt")
     assert_same(reader_values(tmp_path / "out.ckpt"), reader_values(prefix))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+def test_optimizer_state_of_keras3(optimizer, tmp_path):
+    """tf_keras goes on where Keras 3 stopped, its learning rate included."""
+    model, other = trained(keras, optimizer), trained(tf_keras, optimizer)
+    model.optimizer.learning_rate = 0.25
+    model.save(str(tmp_path / "m.keras"))
+    tool.convert(tmp_path / "m.keras", tmp_path / "out.ckpt")
+    for variable in [*other.weights, *other.optimizer.variables]:
+        variable.assign(variable * 0 + 7)
+    status = other.load_weights(str(tmp_path / "out.ckpt"))
+    status.assert_consumed()
+    status.assert_existing_objects_matched()
+    theirs = [v for v in model.optimizer.variables if v.name != "learning_rate"]
+    assert len(theirs) == len(other.optimizer.variables) and float(other.optimizer.learning_rate.numpy()) == 0.25
+    for ours, expected in zip([*other.weights, *other.optimizer.variables], [*model.weights, *theirs]):
+        assert np.array_equal(ours.numpy(), expected.numpy()), expected.path
