@@ -60,7 +60,7 @@ void write_variables(Output& output, const Optimizer& optimizer, Framework flavo
                        "tf_keras keeps no learning rate in .weights.h5");
             continue;
         }
-        const bool nested = variable.stored_key.find('/') != std::string::npos;
+        const bool nested = variable.stored_key.find("/vars/") != std::string::npos;
         const std::string path =
             join(optimizer_group, own || nested ? variable.stored_key : join(vars_group, std::to_string(i)));
         const auto [group, key] = place(path);
