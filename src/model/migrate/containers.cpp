@@ -108,8 +108,21 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
     Tree converted = convert_layer(context, node, name);
     Tree calls = Tree::array();
     const std::string_view class_name = node["class_name"].as_string();
-    for (const Tree& call : node["inbound_nodes"].items())
+    bool states = false;
+    for (const Tree& call : node["inbound_nodes"].items()) {
         calls.push_back(convert_call(graph, class_name, call));
+        states = states || gives_states(class_name, call);
+    }
+    const Place place{context.path + name_of(node), std::string(class_name)};
+    if (class_name == "Concatenate" && context.masked)
+        context.note(
+            NoteKind::changed, place,
+            "Keras 2 masks the steps that any input masks, Keras 3 those that all mask: compare predictions");
+    if (states && context.masked)
+        context.note(
+            NoteKind::changed, place,
+            "Keras 3 does not pass the mask of its input on where states are given: compare predictions, "
+            "or call it with mask=");
     converted.set("name", name);
     converted.set("inbound_nodes", std::move(calls));
     return converted;
@@ -117,7 +130,7 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
 
 Tree convert_functional(Context& context, const Tree& node, const std::string& name) {
     const Tree& config = node["config"];
-    Graph graph(config["layers"]);
+    Graph graph(config["layers"], context.masked);
     set_shifts(graph, config);
     for (const Tree& layer : config["layers"].items())
         if (is_tf_function(layer)) graph.set_calls(name_of(layer), layer["inbound_nodes"].size());
@@ -169,7 +182,7 @@ Tree input_layer(const Tree& config, Graph& graph) {
 
 Tree convert_sequential(Context& context, const Tree& node, const std::string& name) {
     const Tree& old_layers = layers_of(node);
-    Graph graph(old_layers);
+    Graph graph(old_layers, context.masked);
     Tree layers = Tree::array();
     for (const Tree& layer : old_layers.items()) {
         const bool first = layers.size() == 0 && layer["class_name"].as_string() != "InputLayer";
@@ -228,10 +241,12 @@ Migrated migrate_to_keras3(const Tree& config, const Options& options) {
         Context context(options, result);
         const std::string_view written = config["keras_version"].as_string();
         context.version = written.empty() ? options.keras_version : std::string(written);
+        context.masked = makes_masks(config);
         result.config = convert_layer(context, config, {});
     }
     if (is_functional(config))
-        find_outputs(Graph(config["config"]["layers"]), config["config"]["output_layers"], result);
+        find_outputs(Graph(config["config"]["layers"], makes_masks(config)),
+                     config["config"]["output_layers"], result);
     return result;
 }
 

@@ -32,6 +32,7 @@ public:
     std::string path;      ///< of the container being read, old names
     std::string new_path;  ///< the same in new names
     unsigned depth = 0;    ///< of containers and wrappers
+    bool masked = false;   ///< some layer of the model makes a mask
 };
 
 /// Counts one level of nesting for its lifetime; throws limit_exceeded when there are too many.

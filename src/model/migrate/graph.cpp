@@ -3,6 +3,7 @@
 #include "model/migrate/graph.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace ballast::migrate {
 
@@ -50,6 +51,17 @@ bool takes_states(std::string_view class_name) {
     return std::find(std::begin(names), std::end(names), class_name) != std::end(names);
 }
 
+/// "concatenate", "concatenate_1": how Keras 3 names the operations that masks are computed by
+/// (compute_mask() of its layers).
+bool is_mask_operation(std::string_view name) {
+    static constexpr std::string_view names[] = {"all",         "any",         "broadcast_to", "cast",
+                                                 "concatenate", "expand_dims", "logical_and",  "logical_or",
+                                                 "not_equal",   "ones_like",   "stack"};
+    const std::size_t end = name.find_last_not_of("0123456789");
+    if (end != name.npos && end + 1 < name.size() && name[end] == '_') name = name.substr(0, end);
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 Tree argument_of(const Graph& graph, const Tree& call) {
     if (is_leaf(call)) {
         if (call.at(0).as_string() == "_CONSTANT_VALUE") return constant(call.at(2));
@@ -69,18 +81,46 @@ Tree argument_of(const Graph& graph, const Tree& call) {
 
 }  // namespace
 
-Graph::Graph(const Tree& layers) {
+bool makes_masks(const Tree& config) {
+    std::vector<const Tree*> pending = {&config};
+    while (!pending.empty()) {
+        const Tree& node = *pending.back();
+        pending.pop_back();
+        const std::string_view class_name = node["class_name"].as_string();
+        if (class_name == "Masking" ||
+            (class_name == "Embedding" && node["config"]["mask_zero"].as_bool().value_or(false)))
+            return true;
+        for (const Tree& item : node.items())
+            pending.push_back(&item);
+        for (const auto& [key, item] : node.members())
+            pending.push_back(&item);
+    }
+    return false;
+}
+
+bool gives_states(std::string_view class_name, const Tree& call) {
+    if (!takes_states(class_name)) return false;
+    const Tree& states = call_arguments(call)["initial_state"];
+    return (states.is_array() && states.size() != 0) ||
+           (call.is_array() && call.size() > 1 && !is_leaf(call));
+}
+
+Graph::Graph(const Tree& layers, bool masked) {
+    const auto stays = [&](const std::string& name) {
+        return name.find('/') == std::string::npos && !(masked && is_mask_operation(name));
+    };
     // Names that Keras 3 allows are kept; the others make room for them.
     for (const Tree& node : layers.items()) {
         const std::string name = name_of(node);
-        if (name.find('/') != std::string::npos) continue;
+        if (!stays(name)) continue;
         producers_[name].name = name;
         taken_.insert(name);
     }
     for (const Tree& node : layers.items()) {
         const std::string name = name_of(node);
-        if (name.find('/') == std::string::npos || producers_.contains(name)) continue;
-        producers_[name].name = fresh(safe_name(name));
+        if (stays(name) || producers_.contains(name)) continue;
+        const bool slashes = name.find('/') != std::string::npos;
+        producers_[name].name = fresh(slashes ? safe_name(name) : name + "_layer");
     }
 }
 

@@ -24,7 +24,9 @@ struct Producer {
 
 class Graph {
 public:
-    explicit Graph(const Tree& layers);
+    /// `masked`: masks flow through the model. Keras 3 computes them by operations that it names while it
+    /// loads, so that no layer may have such a name.
+    Graph(const Tree& layers, bool masked);
 
     const Producer* find(std::string_view old_name) const;
     /// Takes a name that no layer has yet.
@@ -59,6 +61,11 @@ Tree constant(const Tree& value);
 bool is_leaf(const Tree& value);
 /// The keyword arguments of a call: those of its first leaf.
 const Tree& call_arguments(const Tree& call);
+
+/// Whether some layer of the config makes a mask.
+bool makes_masks(const Tree& config);
+/// Whether the call gives a recurrent layer its states.
+bool gives_states(std::string_view class_name, const Tree& call);
 
 /// A layer's call.
 Tree convert_call(const Graph& graph, std::string_view class_name, const Tree& call);
