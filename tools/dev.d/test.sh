@@ -83,6 +83,12 @@ consumer_step() {
         grep . || echo "0 1 0")"
 }
 
+# Every public name is documented, and the pages have no dead link.
+docs_step() {
+    say "docs: building the pages"
+    if run_docs >&2; then count docs "1 0 0"; else count docs "0 1 0"; fi
+}
+
 run_tests() {
     need_packages build test
     need_pfr || say "going on without the Boost.PFR headers: what needs them is left out"
@@ -93,6 +99,7 @@ run_tests() {
         meson_step 'unit, gcc with ASan and UBSan' asan unit
         meson_step 'unit and release, clang' clang unit release
         consumer_step
+        docs_step
         interop_step clang
         ;;
     applications) applications_step "${@:2}" ;;
