@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The format tf_checkpoint: a prefix, the .index of one, a folder with a prefix that has no name, or a file
 // of version 1.
-#include "ballast/format.h"
+#include <set>
+
 #include "ballast/archive.h"
+#include "ballast/format.h"
 #include "container/bundle/bundle.h"
 #include "container/bundle/bundle_v1.h"
 #include "container/bundle/locate.h"
@@ -70,6 +72,25 @@ public:
         return std::make_shared<Archive>(location, std::move(contents));
     }
 
+    /// The data files there are, and those that belong to them and are not: a save that was killed may have
+    /// left their temporaries.
+    static std::vector<std::string> old_data(const std::string& prefix,
+                                             const std::vector<std::string>& existing) {
+        constexpr std::uint64_t most = 1000;  // anybody can put a file with a large number here
+        std::set<std::string> names;
+        std::set<std::uint64_t> counts;
+        for (const std::string& name : existing) {
+            const auto numbers = bundle::shard_numbers(prefix, name);
+            if (!numbers) continue;
+            names.insert(name);
+            if (numbers->shards <= most) counts.insert(numbers->shards);
+        }
+        for (const std::uint64_t count : counts)
+            for (std::uint64_t shard = 0; shard < count; ++shard)
+                names.insert(bundle::shard_name(prefix, shard, count));
+        return {names.begin(), names.end()};
+    }
+
     WritePlan plan(const Model& model, const Target& target, const SaveOptions& options,
                    Report& report) const override {
         const std::string& prefix = target.location.name;
@@ -77,9 +98,7 @@ public:
         tf_graph::lower(model, options, report, bundle);
         WritePlan plan = bundle.plan({prefix, target.existing, options.max_shard_size});
         // Data without an index is somebody else's.
-        if (target.location.fs->stat(plan.commit))
-            for (const std::string& name : target.existing)
-                if (bundle::shard_numbers(prefix, name)) plan.remove_after.push_back(name);
+        if (target.location.fs->stat(plan.commit)) plan.remove_after = old_data(prefix, target.existing);
         // As save_weights() does; Checkpoint.write() leaves the state file alone.
         if (options.flavor != tf_graph::checkpoint_flavor && !prefix.empty())
             plan.files.push_back(state_file(prefix));

@@ -213,7 +213,10 @@ std::vector<std::string> Publication::remove_old(const std::vector<std::string>&
         try {
             fs_->remove(name);
         } catch (const Error& error) {
-            if (error.code() != ErrorCode::not_found) left.push_back(name);
+            if (error.code() == ErrorCode::not_found)
+                fs_->remove_stale_temporaries(name);
+            else
+                left.push_back(name);
         }
     }
     return left;
