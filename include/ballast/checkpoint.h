@@ -185,7 +185,7 @@ struct TrainingState {
 class BALLAST_API BackupAndRestore {
 public:
     /// `folder` is for this backup alone; it is made with the first save. Backups are single
-    /// safetensors files: format and overwrite of `save` are not used, max_shard_size must be 0.
+    /// safetensors files: format, overwrite and max_shard_size of `save` are not used.
     explicit BackupAndRestore(std::filesystem::path folder, SaveWeightsOptions save = {});
 
     /// Replaces the backup in one step: whenever the program ends, the old or the new one is there. Errors:

@@ -144,6 +144,15 @@ std::string keras_name(std::string_view field) {
     return std::string(field);
 }
 
+template <class T>
+constexpr DType tensor_dtype() {
+    if constexpr (requires { TensorTraits<T>::dtype; }) {
+        return TensorTraits<T>::dtype;
+    } else {
+        return dtype_of<typename TensorTraits<T>::element>;
+    }
+}
+
 /// A new object for a tensor that can be resized; the old one goes when the new one is put in place.
 template <class T>
 class FreshTensor final : public StagedTensor {
@@ -153,7 +162,7 @@ public:
                       "Ballast: a tensor type with resize() must move without throwing, so that a load "
                       "changes all or nothing.");
         TensorTraits<T>::resize(fresh_, shape);
-        const auto size = byte_size(dtype(), shape.element_count());
+        const auto size = byte_size(tensor_dtype<T>(), shape.element_count());
         bytes_ = {reinterpret_cast<std::byte*>(TensorTraits<T>::data(fresh_)),
                   static_cast<std::size_t>(size)};
     }
@@ -161,7 +170,6 @@ public:
     void commit() noexcept override { target_ = std::move(fresh_); }
 
 private:
-    static constexpr DType dtype() { return dtype_of<typename TensorTraits<T>::element>; }
     T& target_;
     T fresh_{};
     std::span<std::byte> bytes_;
@@ -182,15 +190,6 @@ private:
     std::unique_ptr<std::byte[]> bytes_;
     std::size_t size_;
 };
-
-template <class T>
-constexpr DType tensor_dtype() {
-    if constexpr (requires { TensorTraits<T>::dtype; }) {
-        return TensorTraits<T>::dtype;
-    } else {
-        return dtype_of<typename TensorTraits<T>::element>;
-    }
-}
 
 template <class T>
 constexpr bool resizable = requires(T& tensor, const Shape& shape) {

@@ -42,11 +42,11 @@ struct VerifiedTensor {
     Part part = Part::weight;      ///< what it belongs to
     DType dtype = DType::float32;  ///< of its decoded elements
     Shape shape;                   ///< as stored
-    bool read = false;             ///< all of its bytes; if not, a problem says why; never of DType::string
+    bool read = false;             ///< all of its bytes; if not, a problem says why
     /// 64 hexadecimal digits: SHA-256 of the elements, row-major, little-endian, as numpy's tobytes() gives
     /// them. Empty when not asked for or not read.
     std::string digest;
-    /// Elements; of complex tensors each part that is NaN, and no infinities. 0 when not looked for.
+    /// Elements; of complex tensors their parts. 0 when not looked for.
     ///@{
     std::uint64_t nan = 0, infinite = 0;
     ///@}
@@ -59,7 +59,7 @@ struct VerifyReport {
     ///@{
     std::string format, kind;
     ///@}
-    std::vector<VerifiedTensor> tensors;  ///< in the order of the index; further names of a tensor left out
+    std::vector<VerifiedTensor> tensors;  ///< in the order of the index; further names of a tensor, and text, left out
     std::uint64_t bytes = 0;              ///< of all tensors, decoded
     /// SHA-256 of the lines "NAME DTYPE (DIMS) DIGEST\n" sorted as bytes: of weights and loose tensors, and
     /// of what training keeps (optimizer and metrics). Equal for the same weights in another format, as long

@@ -42,12 +42,12 @@ public:
         report_.warnings = archive_->warnings();
         report_.problems = archive_->problems();
         for (const TensorInfo& tensor : archive_->index().tensors()) {
-            if (!tensor.alias_of.empty()) continue;
+            // Text of variable length is listed, but has no elements.
+            if (!tensor.alias_of.empty() || tensor.dtype == DType::string) continue;
             report_.tensors.push_back(
                 {tensor.name, tensor.part, tensor.dtype, tensor.shape, false, {}, 0, 0});
             positions_.push_back(static_cast<std::size_t>(&tensor - archive_->index().tensors().data()));
-            // Text of variable length is listed, but no elements.
-            report_.bytes += is_read(tensor) ? tensor.byte_count() : 0;
+            report_.bytes += tensor.byte_count();
         }
     }
 
@@ -76,8 +76,6 @@ private:
         std::shared_ptr<const io::Source> source;
         std::uint64_t offset = 0, length = 0;
     };
-
-    static bool is_read(const TensorInfo& tensor) { return tensor.dtype != DType::string; }
 
     void add_blobs() {
         for (const Blob& blob : archive_->index().blobs())
@@ -123,7 +121,6 @@ private:
 
     void verify_tensor(io::WorkerPool& pool, std::size_t job) {
         const TensorRef tensor = archive_->index().ref(positions_[job]);
-        if (!is_read(*tensor)) return;
         VerifiedTensor& result = report_.tensors[job];
         const TensorExpr value(tensor);
         std::optional<Sha256> sha;

@@ -60,7 +60,8 @@ void BackupAndRestore::save_model(const ProgramModel& model, const TrainingState
         std::string(weights_prefix) + std::to_string(number) + std::string(weights_suffix);
     SaveWeightsOptions options = save_;
     options.format = "safetensors";
-    options.overwrite = true;  // of what a crash left under that name
+    options.max_shard_size = {};  // one file, which one name in the state stands for
+    options.overwrite = true;     // of what a crash left under that name
     save_weights(model, Location::for_writing(folder_ / weights), options);
     Tree tree = Tree::object();
     tree.set("schema", 1);

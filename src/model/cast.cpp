@@ -230,8 +230,10 @@ std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noex
         case DType::bfloat16:
             return count_magnitude<std::uint16_t>(bytes, 0x7F80U);
         case DType::float32:
+        case DType::complex64:
             return count_magnitude<std::uint32_t>(bytes, 0x7F800000U);
         case DType::float64:
+        case DType::complex128:
             return count_magnitude<std::uint64_t>(bytes, 0x7FF0000000000000U);
         default:
             return 0;

@@ -16,7 +16,7 @@ bool can_cast(DType from, DType to) noexcept;
 /// Converts all elements of `in`; `out` has room for exactly as many. Any alignment; must not overlap.
 void cast_elements(std::span<const std::byte> in, DType from, std::span<std::byte> out, DType to);
 
-/// How many elements are infinite; 0 for types without infinities.
+/// How many elements are infinite; of complex ones, how many parts. 0 for types without infinities.
 std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noexcept;
 /// How many elements are no number; of complex ones, how many parts. 0 for types without NaN.
 std::uint64_t count_nan(std::span<const std::byte> bytes, DType dtype) noexcept;

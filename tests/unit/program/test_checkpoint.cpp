@@ -238,3 +238,13 @@ TEST_CASE("backups: weights and state fit together, and go when training is done
     ballast::test::write_file(scratch / "backup/backup.json", R"({"weights": "../x.safetensors"})");
     CHECK(code_of([&] { backup.restore(net); }) == ErrorCode::damaged);
 }
+
+TEST_CASE("a backup is one file, whatever the options say of shards") {
+    ballast::test::Scratch scratch;
+    ballast::BackupAndRestore backup(scratch / "backup", {.max_shard_size = ballast::Bytes(64)});
+    backup.save(marked(1), {1, 0, {}});
+    backup.save(marked(2), {2, 0, {}});
+    Mlp net;
+    REQUIRE(backup.restore(net));
+    CHECK(net.head.bias[0] == 2);
+}

@@ -79,6 +79,55 @@ Mlp zeros() {
 
 }  // namespace
 
+namespace nets {
+
+/// An element that C++ has no type for; its trait says what it is.
+struct Brain {
+    std::uint16_t bits = 0;
+};
+struct BrainMatrix {
+    std::vector<Brain> elements{};
+    std::size_t rows = 0;
+};
+struct BrainDense {
+    BrainMatrix kernel{};
+};
+struct BrainNet {
+    BrainDense dense{};
+};
+
+}  // namespace nets
+
+template <>
+struct ballast::TensorTraits<nets::BrainMatrix> {
+    using element = nets::Brain;
+    static constexpr DType dtype = DType::bfloat16;
+    static constexpr std::size_t rank = 2;
+    static const element* data(const nets::BrainMatrix& m) { return m.elements.data(); }
+    static element* data(nets::BrainMatrix& m) { return m.elements.data(); }
+    static Shape shape(const nets::BrainMatrix& m) {
+        return {m.rows, m.rows == 0 ? 0 : m.elements.size() / m.rows};
+    }
+    static bool built(const nets::BrainMatrix& m) { return m.rows > 0; }
+    static void resize(nets::BrainMatrix& m, const Shape& s) {
+        m.rows = s[0];
+        m.elements.resize(s[0] * s[1]);
+    }
+};
+
+TEST_CASE("elements whose trait says the type") {
+    BrainNet net;
+    net.dense.kernel = {{{1}, {2}, {3}, {4}, {5}, {6}}, 2};
+    const auto file = memory("n.safetensors");
+    ballast::save_weights(net, file);
+    CHECK(ballast::open(file)->index().tensors()[0].dtype == ballast::DType::bfloat16);
+    BrainNet back;
+    ballast::load_weights(back, file);
+    REQUIRE(back.dense.kernel.elements.size() == 6);
+    CHECK(back.dense.kernel.rows == 2);
+    CHECK(back.dense.kernel.elements[5].bits == 6);
+}
+
 TEST_CASE("into tensors that have their shapes, and into such that have none") {
     for (const char* name : {"n.weights.h5", "n.h5", "n.safetensors"}) {
         CAPTURE(name);
