@@ -59,8 +59,9 @@ struct VerifyReport {
     ///@{
     std::string format, kind;
     ///@}
-    std::vector<VerifiedTensor> tensors;  ///< in the order of the index; further names of a tensor, and text, left out
-    std::uint64_t bytes = 0;              ///< of all tensors, decoded
+    std::vector<VerifiedTensor>
+        tensors;              ///< in the order of the index; further names of a tensor, and text, left out
+    std::uint64_t bytes = 0;  ///< of all tensors, decoded
     /// SHA-256 of the lines "NAME DTYPE (DIMS) DIGEST\n" sorted as bytes: of weights and loose tensors, and
     /// of what training keeps (optimizer and metrics). Equal for the same weights in another format, as long
     /// as their canonical names are equal. Empty when not asked for, for no tensors, or when one was not
