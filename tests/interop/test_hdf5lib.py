@@ -14,7 +14,12 @@ import tool
 
 EXAMPLE = Path(os.environ.get("BALLAST_BUILD", "build")) / "tests" / "examples" / "open_handle"
 
-pytestmark = pytest.mark.skipif(not EXAMPLE.exists(), reason="built without libballast-hdf5 (-Dhdf5)")
+
+@pytest.fixture(autouse=True)
+def example():
+    if not EXAMPLE.exists():
+        tool.lacking("built without libballast-hdf5 (-Dhdf5)")
+
 
 SOURCES = (
     "keras-3.15.1-compiled-adam.weights.h5",

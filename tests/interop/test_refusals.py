@@ -6,7 +6,6 @@ import os
 import pty
 import stat
 import subprocess
-import sys
 
 import h5py
 import numpy as np
@@ -79,7 +78,6 @@ def answer(text, *arguments):
     return process.wait(timeout=tool.TIMEOUT), screen.decode("utf-8", "replace")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
 @pytest.mark.parametrize("typed,code", [(b"n\n", 6), (b"what\nn\n", 6), (b"\x04", 6), (b"y\n", 0), (b"x\ny\n", 0)])
 def test_prompt(typed, code, source, destination):
     found, screen = answer(typed, "convert", source.whole, destination)
