@@ -124,12 +124,12 @@ private:
         lifting_.model.layers[id].weights.clear();
         if (group == hdf5::no_object) return;
         lift_below(file_, lifting_, framework_, group, id);
-        taken_.push_back(group);
+        taken_.insert(group);
     }
 
     bool is_taken(hdf5::ObjectId group) const {
         for (; group != hdf5::no_object; group = file_.object(group).parent)
-            if (std::find(taken_.begin(), taken_.end(), group) != taken_.end()) return true;
+            if (taken_.contains(group)) return true;
         return false;
     }
 
@@ -167,7 +167,7 @@ private:
     const OpenOptions& options_;
     layout::Framework framework_;
     std::unordered_set<hdf5::ObjectId> visited_;
-    std::vector<hdf5::ObjectId> taken_;  ///< with all below them
+    std::unordered_set<hdf5::ObjectId> taken_;  ///< with all below them
 };
 
 }  // namespace

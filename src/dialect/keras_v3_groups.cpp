@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The groups of a file of the Keras 3 layout, see keras_v3_groups.h.
 #include "dialect/keras_v3_groups.h"
-#include "dialect/own_layers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -13,6 +12,7 @@
 #include "dialect/guess.h"
 #include "dialect/keras_v3.h"
 #include "dialect/keras_v3_tree.h"
+#include "dialect/own_layers.h"
 #include "model/config.h"
 
 namespace ballast::keras_v3 {

@@ -218,8 +218,29 @@ private:
             throw ambiguous("by order, the source has " + std::to_string(sources.size()) +
                             " tensors for the " + std::to_string(targets.size()) + " of the target");
         }
-        for (std::size_t i = 0; i < sources.size(); ++i)
+        for (std::size_t i = 0; i < sources.size(); ++i) {
+            check_roles(source_.items[sources[i]], target_.items[targets[i]]);
             put(sources[i], targets[i]);
+        }
+    }
+
+    /// Legacy files list what is trained first, others do not: an order that puts a scale where a mean
+    /// belongs is none.
+    static void check_roles(const AlignItem& from, const AlignItem& to) {
+        constexpr std::string_view distinct[] = {"gamma", "beta", "moving_mean", "moving_variance", "bias"};
+        const auto kind = [&](std::string_view role) {
+            role = role.substr(role.rfind('/') + 1);
+            const auto* const found = std::find(std::begin(distinct), std::end(distinct), role);
+            return found == std::end(distinct) ? std::string_view() : *found;
+        };
+        const std::string_view a = kind(from.role), b = kind(to.role);
+        if (a.empty() || b.empty() || a == b) return;
+        throw Error(ErrorCode::ambiguous_mapping,
+                    "by order, '" + from.name + "' would become '" + to.name + "', which is something else")
+            .tensor(from.stored)
+            .hint(
+                "the two files list their tensors in different orders: settle it with --map FILE (lines `old "
+                "-> new`)");
     }
 
     // ---- by shape, where only one assignment fits ----

@@ -120,6 +120,20 @@ TEST_CASE("layers of equal shape and strange names stop; the user decides") {
     CHECK(aligned(source, target, mapped) == Names{"s:q/kernel", "s:q/bias", "s:p/kernel", "s:p/bias"});
 }
 
+TEST_CASE("an order that puts a scale where a mean belongs is none") {
+    const Shape shape{4};
+    const Made trained_first{"a", {{"gamma", shape}, {"x/moving_mean", shape}}};
+    const Made other{"b", {{"moving_mean", shape}, {"gamma", shape}}};
+    const Made unknown{"c", {{"0", shape}, {"1", shape}}};
+    const Model source = model_of("s", {trained_first});
+    CHECK(test::code_of([&] { aligned(source, model_of("t", {other}), by(MatchBy::order)); }) ==
+          ErrorCode::ambiguous_mapping);
+    CHECK(aligned(source, model_of("t", {trained_first}), by(MatchBy::order)) ==
+          Names{"s:a/gamma", "s:a/x/moving_mean"});
+    CHECK(aligned(source, model_of("t", {unknown}), by(MatchBy::order)) ==
+          Names{"s:a/gamma", "s:a/x/moving_mean"});
+}
+
 TEST_CASE("two layers of one name are ambiguous") {
     Model source = model_of("s", {dense("a", 4, 4), dense("a", 4, 4)});
     const Model target = model_of("t", {{"m", {{"kernel", {1}}}}, dense("a", 4, 4)});
