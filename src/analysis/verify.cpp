@@ -8,6 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "analysis/sha256.h"
@@ -83,18 +85,21 @@ private:
                 parts_.push_back({blob.name, extent->source, extent->offset, extent->length});
     }
 
-    /// The checksums of an archive cover more than its tensors. Those of .npz members are checked with them.
+    /// The checksums of an archive cover more than its tensors; a member that is a tensor is checked with it.
     void add_members() {
         const Location& location = archive_->location();
-        if (location.kind != Location::Kind::file || archive_->format().id == "npz") return;
+        if (location.kind != Location::Kind::file) return;
         const auto source = location.fs->open(location.name);
         std::array<std::byte, 16> head{};
         const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(source->size(), head.size()));
         source->read_at(0, std::span(head).first(length));
         if (!zip::starts_like_zip(std::span(head).first(length))) return;
+        std::unordered_set<std::string> tensors;
+        for (const TensorInfo& tensor : archive_->index().tensors())
+            tensors.insert(tensor.stored_name + ".npy");
         const auto directory = zip::read_directory(*source, options_.open.limits);
         for (const zip::Member& member : directory->members) {
-            if (member.is_folder()) continue;
+            if (member.is_folder() || tensors.contains(member.name)) continue;
             parts_.push_back(
                 {member.name, zip::open_member(source, member, options_.open.limits), 0, member.size});
         }

@@ -49,21 +49,23 @@ bool holds_whole_models(const FormatInfo& format) {
     return format.can.config && format.can.assets && !format.can.discards;
 }
 
+bool offers(const FormatInfo& format, std::string_view flavor) {
+    return std::ranges::find(format.flavors, flavor, &Flavor::name) != format.flavors.end();
+}
+
 /// Whether the model's config goes along and has to be one of Keras 3. An .h5 holds a config of either
 /// generation, and says which by its flavour; a SavedModel one of Keras 2.
 bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
     if (holds_whole_models(format))
         return save.flavor != "tf_keras" && format.kind != Location::Kind::directory;
-    const bool offered =
-        std::ranges::find(format.flavors, save.flavor, &Flavor::name) != format.flavors.end();
-    return format.can.config && offered && !save.weights_only && save.flavor == "keras3";
+    return format.can.config && !save.weights_only && save.flavor == "keras3" && offers(format, "keras3");
 }
 
 /// Whether it has to be one of Keras 2: an .h5 on request, a SavedModel always.
 bool wants_keras2(const FormatInfo& format, const SaveOptions& save) {
     if (!format.can.config || save.weights_only) return false;
     if (holds_whole_models(format)) return format.kind == Location::Kind::directory;
-    return save.flavor == "tf_keras" && format.id == "legacy_h5";
+    return save.flavor == "tf_keras" && offers(format, "tf_keras");
 }
 
 /// Mirrors the kernels of a file of Theano that does not say so, or whose layers have no classes.

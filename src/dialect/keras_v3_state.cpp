@@ -121,13 +121,13 @@ void lift_optimizer(const hdf5::File& file, Lifting& lifting, Framework framewor
     }
 }
 
-void lift_metrics(const hdf5::File& file, Lifting& lifting) {
-    const hdf5::ObjectId group = file.find(0, metrics_group);
-    if (group == hdf5::no_object || file.object(group).kind != hdf5::ObjectKind::group) return;
+namespace {
+
+void add_state(const hdf5::File& file, hdf5::ObjectId group, Part part, Lifting& lifting) {
     for (const Variable& variable : state_below(file, group, lifting)) {
         try {
             TensorInfo tensor = tensor_of(file, variable.dataset);
-            tensor.part = Part::metric;
+            tensor.part = part;
             std::string name = tensor.stored_name;
             lifting.add_loose(std::move(name), std::move(tensor));
         } catch (Error& error) {
@@ -136,21 +136,20 @@ void lift_metrics(const hdf5::File& file, Lifting& lifting) {
     }
 }
 
+}  // namespace
+
+void lift_metrics(const hdf5::File& file, Lifting& lifting) {
+    const hdf5::ObjectId group = file.find(0, metrics_group);
+    if (group == hdf5::no_object || file.object(group).kind != hdf5::ObjectKind::group) return;
+    add_state(file, group, Part::metric, lifting);
+}
+
 void lift_inner_state(const hdf5::File& file, Lifting& lifting) {
     for (const hdf5::Object& object : file.objects()) {
         const hdf5::ObjectId group = file.id_of(object);
         if (object.parent == 0 || !is_state_group(file, group) || is_within_state(file, object.parent))
             continue;
-        for (const Variable& variable : state_below(file, group, lifting)) {
-            try {
-                TensorInfo tensor = tensor_of(file, variable.dataset);
-                tensor.part = object.name == optimizer_group ? Part::optimizer : Part::metric;
-                std::string name = tensor.stored_name;
-                lifting.add_loose(std::move(name), std::move(tensor));
-            } catch (Error& error) {
-                lifting.problems.push_back(std::move(error));
-            }
-        }
+        add_state(file, group, object.name == optimizer_group ? Part::optimizer : Part::metric, lifting);
     }
 }
 

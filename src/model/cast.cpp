@@ -196,6 +196,27 @@ std::uint64_t count_above(std::span<const std::byte> bytes, Bits infinity) {
     return count_magnitudes(bytes, static_cast<Bits>(infinity + 1U), mask);
 }
 
+/// Calls count(infinity) with its bits, of a part for complex types; 0 for types without infinities.
+template <class Count>
+std::uint64_t with_infinity(DType dtype, Count count) {
+    switch (dtype) {
+        case DType::float8_e5m2:
+            return count(std::uint8_t{0x7C});
+        case DType::float16:
+            return count(std::uint16_t{0x7C00});
+        case DType::bfloat16:
+            return count(std::uint16_t{0x7F80});
+        case DType::float32:
+        case DType::complex64:
+            return count(std::uint32_t{0x7F800000});
+        case DType::float64:
+        case DType::complex128:
+            return count(std::uint64_t{0x7FF0000000000000});
+        default:
+            return 0;
+    }
+}
+
 }  // namespace
 
 bool can_cast(DType from, DType to) noexcept {
@@ -222,43 +243,13 @@ void cast_elements(std::span<const std::byte> in, DType from, std::span<std::byt
 }
 
 std::uint64_t count_infinite(std::span<const std::byte> bytes, DType dtype) noexcept {
-    switch (dtype) {
-        case DType::float8_e5m2:
-            return count_magnitude<std::uint8_t>(bytes, 0x7CU);
-        case DType::float16:
-            return count_magnitude<std::uint16_t>(bytes, 0x7C00U);
-        case DType::bfloat16:
-            return count_magnitude<std::uint16_t>(bytes, 0x7F80U);
-        case DType::float32:
-        case DType::complex64:
-            return count_magnitude<std::uint32_t>(bytes, 0x7F800000U);
-        case DType::float64:
-        case DType::complex128:
-            return count_magnitude<std::uint64_t>(bytes, 0x7FF0000000000000U);
-        default:
-            return 0;
-    }
+    return with_infinity(dtype, [&](auto infinity) { return count_magnitude(bytes, infinity); });
 }
 
 std::uint64_t count_nan(std::span<const std::byte> bytes, DType dtype) noexcept {
-    switch (dtype) {
-        case DType::float8_e4m3fn:  // has one NaN and no infinity
-            return count_magnitude<std::uint8_t>(bytes, 0x7FU);
-        case DType::float8_e5m2:
-            return count_above<std::uint8_t>(bytes, 0x7CU);
-        case DType::float16:
-            return count_above<std::uint16_t>(bytes, 0x7C00U);
-        case DType::bfloat16:
-            return count_above<std::uint16_t>(bytes, 0x7F80U);
-        case DType::float32:
-        case DType::complex64:
-            return count_above<std::uint32_t>(bytes, 0x7F800000U);
-        case DType::float64:
-        case DType::complex128:
-            return count_above<std::uint64_t>(bytes, 0x7FF0000000000000U);
-        default:
-            return 0;
-    }
+    // This type has one NaN and no infinity.
+    if (dtype == DType::float8_e4m3fn) return count_magnitude<std::uint8_t>(bytes, 0x7FU);
+    return with_infinity(dtype, [&](auto infinity) { return count_above(bytes, infinity); });
 }
 
 bool can_overflow(DType from, DType to) noexcept {
