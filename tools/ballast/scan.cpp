@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "container/json/json.h"
 #include "core/text.h"
+#include "files_document.h"
 #include "output.h"
 #include "sources.h"
 
@@ -36,12 +37,7 @@ Tree tree_of(const HazardReport& report) {
         row.set("where", hazard.where);
         row.set("text", hazard.text);
     }
-    Tree& problems = file.set("problems", Tree::array());
-    for (const Error& problem : report.problems) {
-        Tree& row = problems.push_back(Tree::object());
-        row.set("code", to_string(problem.code()));
-        row.set("text", problem.what());
-    }
+    file.set("problems", problems_tree(report.problems));
     return file;
 }
 
@@ -84,12 +80,8 @@ int run(const Options& options) {
         throw Error(ErrorCode::not_found, "there is no file to look at").in(options.paths.front());
     Output out;
     if (options.as_json) {
-        Tree document = Tree::object();
-        document.set("schema", 1);
-        Tree& files = document.set("files", Tree::array());
-        for (const HazardReport& report : reports)
-            files.push_back(tree_of(report));
-        out.print("{}\n", json::write(document, 1));
+        const auto to_tree = [](const HazardReport& report) { return tree_of(report); };
+        out.print("{}\n", json::write(files_document(reports, to_tree), 1));
     } else {
         for (const HazardReport& report : reports)
             print(out, report);

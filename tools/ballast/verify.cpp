@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "container/json/json.h"
 #include "core/text.h"
+#include "files_document.h"
 #include "output.h"
 #include "sources.h"
 
@@ -57,12 +58,7 @@ Tree tree_of(const VerifyReport& report) {
     Tree& warnings = file.set("warnings", Tree::array());
     for (const std::string& warning : report.warnings)
         warnings.push_back(warning);
-    Tree& problems = file.set("problems", Tree::array());
-    for (const Error& problem : report.problems) {
-        Tree& row = problems.push_back(Tree::object());
-        row.set("code", to_string(problem.code()));
-        row.set("text", problem.what());
-    }
+    file.set("problems", problems_tree(report.problems));
     return file;
 }
 
@@ -144,12 +140,8 @@ int run(const Options& options) {
     }
     Output out;
     if (options.as_json) {
-        Tree document = Tree::object();
-        document.set("schema", 1);
-        Tree& files = document.set("files", Tree::array());
-        for (const VerifyReport& report : reports)
-            files.push_back(tree_of(report));
-        out.print("{}\n", json::write(document, 1));
+        const auto to_tree = [](const VerifyReport& report) { return tree_of(report); };
+        out.print("{}\n", json::write(files_document(reports, to_tree), 1));
     } else {
         for (const VerifyReport& report : reports)
             print(out, report, options.expected);
