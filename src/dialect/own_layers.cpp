@@ -3,10 +3,12 @@
 #include "dialect/own_layers.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "ballast/error.h"
+#include "dialect/tf_graph.h"
 #include "model/config.h"
 
 namespace ballast {
@@ -33,19 +35,31 @@ bool has_scoped_roles(const Layer& layer) {
                        [](const Weight& weight) { return weight.role.find('/') != std::string::npos; });
 }
 
+/// An object graph lists variables as they were made, the others trained ones first: of two alike nobody
+/// would notice.
+bool has_doubtful_order(const Model& model, const Layer& layer) {
+    if (model.producer.dialect != tf_graph::dialect) return false;
+    std::set<std::string> shapes;
+    return !std::all_of(layer.weights.begin(), layer.weights.end(), [&](const Weight& weight) {
+        return weight.value.empty() || shapes.insert(weight.value.shape().to_string()).second;
+    });
+}
+
 }  // namespace
 
 void require_places(const Model& model, Placing placing, std::string_view target) {
     for (LayerId id = 0; id < model.layers.size(); ++id) {
         const Layer& layer = model.layers[id];
         if (id == model.root || layer.class_name.empty() || weights_known(layer)) continue;
-        if (!has_scoped_roles(layer) && (placing == Placing::by_path || !has_weights_below(model, id)))
-            continue;
+        const bool order = has_doubtful_order(model, layer);
+        const bool holds_layers =
+            has_scoped_roles(layer) || (placing == Placing::by_order && has_weights_below(model, id));
+        if (!order && !holds_layers) continue;
         throw Error(ErrorCode::ambiguous_mapping,
-                    "layer '" + layer.name + "' (" + layer.class_name +
-                        ") is the program's own and holds layers, and the source does not tell " +
-                        (placing == Placing::by_order ? "in which order " : "under which attributes ") +
-                        std::string(target) + " keeps their variables")
+                    "layer '" + layer.name + "' (" + layer.class_name + ") is the program's own" +
+                        (holds_layers ? " and holds layers" : "") + ", and the source does not tell " +
+                        (order || placing == Placing::by_order ? "in which order " : "where ") +
+                        std::string(target) + " keeps its variables")
             .hint(
                 "load the file in the program that knows the class and save it from there, or convert to "
                 "safetensors; a file saved by that program settles it: --like FILE with --map NAMES.txt");

@@ -87,5 +87,35 @@ def test_orders_and_attributes_that_nobody_tells_are_not_guessed(sources, file, 
     """Legacy files go by an order, the others by attributes: only the class knows both."""
     folder, _ = sources["tf_keras"]
     done = tool.convert(folder / file, tmp_path / target, "--config", folder / "a.keras", expect=tool.REFUSED)
-    assert "'two'" in done.stderr and "the source does not tell" in done.stderr
+    assert "is the program's own" in done.stderr and "the source does not tell" in done.stderr
     assert not (tmp_path / target).exists()
+
+
+@pytest.fixture(scope="module")
+def tied(tmp_path_factory):
+    """Weights of the layer's own alone, the one that is not trained made first, and as large as another."""
+    folder, own = tmp_path_factory.mktemp("tied"), classes(tf_keras)
+    inputs = tf_keras.Input((4,))
+    model = tf_keras.Model(inputs, own["Tied"](name="tied")(inputs))
+    random = np.random.default_rng(5)
+    model.set_weights([random.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    for name in ("a.h5", "a.keras"):
+        model.save(folder / name)
+    model.save_weights(folder / "d")
+    return folder, model.predict(DATA, verbose=0)
+
+
+@pytest.mark.parametrize("file", ["a.h5", "a.keras"])
+def test_own_weights_keep_their_order(tied, file, tmp_path):
+    folder, expected = tied
+    tool.convert(folder / file, tmp_path / "x.keras")
+    model = keras.models.load_model(tmp_path / "x.keras", custom_objects=classes(keras))
+    np.testing.assert_allclose(model.predict(DATA, verbose=0), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["x.h5", "x.weights.h5", "x.keras"])
+def test_a_checkpoint_does_not_tell_which_weight_is_trained(tied, target, tmp_path):
+    """Its graph lists them as they were made; the others trained ones first: two of one shape would change places."""
+    folder, _ = tied
+    done = tool.convert(folder / "d", tmp_path / target, "--config", folder / "a.keras", expect=tool.REFUSED)
+    assert "'tied'" in done.stderr and not (tmp_path / target).exists()
