@@ -101,13 +101,21 @@ Registry::Detection Registry::detect(Probe& probe) const {
     const std::string path = probe.location().display();
     std::vector<Candidate> candidates;
     std::string looked_for;
-    for (const Format* format : formats_) {
-        if (!format->info().can.detect) continue;
-        Match match = format->probe(probe);
-        if (!match.reason.empty())
-            looked_for +=
-                (looked_for.empty() ? "" : "; ") + std::string(format->info().id) + ": " + match.reason;
-        if (match.confidence != Confidence::no) candidates.push_back({format, std::move(match)});
+    // Formats with a signature are asked first: where one of them is certain, no look at the file's end can
+    // change the answer, and the end may be dear to read or not readable at all.
+    bool settled = false;
+    for (const bool with_signature : {true, false}) {
+        if (settled) break;
+        for (const Format* format : formats_) {
+            const FormatInfo& info = format->info();
+            if (!info.can.detect || info.signatures.empty() == with_signature) continue;
+            Match match = format->probe(probe);
+            if (!match.reason.empty())
+                looked_for += (looked_for.empty() ? "" : "; ") + std::string(info.id) + ": " + match.reason;
+            if (match.confidence == Confidence::no) continue;
+            settled = settled || (match.confidence == Confidence::certain && match.at_start);
+            candidates.push_back({format, std::move(match)});
+        }
     }
     candidates = strongest(candidates);
     const FormatInfo* promised = by_suffix(infos_, probe.location().name);
