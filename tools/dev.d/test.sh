@@ -37,9 +37,10 @@ meson_step() {
     count "$step" "$(tally meson "$dir/meson-logs/dev.json")"
 }
 
-# interop_step KIND: pytest with the real frameworks, on the tool of this build.
+# interop_step KIND: pytest with the real frameworks, on the tool of this build. A test file stays in one process;
+# each process takes some 2 GB, so there are at most four.
 interop_step() {
-    local dir python files report
+    local dir python files report workers
     dir=$(build_dir "$1")
     say "interop: building"
     if ! build_quietly "$1"; then
@@ -54,10 +55,11 @@ interop_step() {
     }
     report=$dir/interop.xml
     rm -f "$report"
+    workers=$((jobs < 4 ? jobs : 4))
     say "interop: running"
     (cd "$root" && env BALLAST_TOOL="$(tool_of "$1")" BALLAST_FILES="$files" BALLAST_BUILD="$dir" \
         TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES= KERAS_BACKEND=tensorflow PYTHONDONTWRITEBYTECODE=1 \
-        "$python" -m pytest -q -p no:cacheprovider --junitxml "$report" tests/interop "${@:2}") >&2 || true
+        "$python" -m pytest -q -p no:cacheprovider -n "$workers" --dist loadfile --junitxml "$report" tests/interop "${@:2}") >&2 || true
     count interop "$(tally junit "$report")"
 }
 
