@@ -62,6 +62,13 @@ class Source:
         self.output = self.model(self.input, training=False).numpy()
         assert np.isfinite(self.output).all() and np.ptp(self.output) > 0, "an output that says nothing"
 
+    def sensitivity(self):
+        """How far the model's own output moves, relative to the largest, when every input moves by one rounding step."""
+        import numpy as np
+
+        moved = self.model(np.nextafter(self.input, self.input.dtype.type(np.inf)), training=False).numpy()
+        return float(np.abs(moved - self.output).max() / np.abs(self.output).max())
+
     def save(self, form, folder):
         path = folder / ("old" if form == "saved_model" else f"old.{form}")
         self.model.save(str(path), **({"save_format": "tf", "save_traces": False} if form == "saved_model" else {}))
@@ -133,6 +140,8 @@ def one(name, forms=FORMS):
         except BaseException as error:  # pytest's failures are no Exceptions
             row[form] = f"{type(error).__name__}: {str(error)[:400]}"
         row["seconds"] = round(row.get("seconds", 0) + time.monotonic() - begun, 1)
+    if any(isinstance(row[form], float) and row[form] > TOLERANCE for form in forms):
+        row["sensitivity"] = source.sensitivity()
     return row
 
 
@@ -186,7 +195,7 @@ def table(rows):
         row = rows[name]
         shown = [f"{row[form]:.0e}" if isinstance(row[form], float) else "refused" for form in FORMS]
         if "float64" in row:
-            shown[0] += f" (float64: {row['float64']:.0e})"
+            shown[0] += f" (float64: {row['float64']:.0e}; own: {row['sensitivity']:.0e})"
         lines.append(f"| {name} | {row['bytes'] / 1e6:.0f} | {row['weights']} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 
