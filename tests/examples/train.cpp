@@ -91,7 +91,9 @@ int main(int argc, char** argv) {
         checkpoints.wait();
         backup.remove();
         ballast::save_weights(net, folder + "/final.weights.h5", {.overwrite = true});
-        std::printf("0.5 and -0.5: %.1f\n", static_cast<double>(answer(net, 0.5f, -0.5f).value));
+        for (const float y : {-0.5f, -0.1f, 0.2f})
+            std::printf("0.5 and %.1f: %.3f\n", static_cast<double>(y),
+                        static_cast<double>(answer(net, 0.5f, y).value));
     } catch (const ballast::Error& error) {
         std::fprintf(stderr, "%s\n%s\n", error.what(), error.hint().c_str());
         return 1;

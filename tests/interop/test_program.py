@@ -73,35 +73,3 @@ def test_the_program_loads_what_keras_saved(flavor, tmp_path):
         save = model.save if suffix in (".keras", ".h5") else model.save_weights
         save(str(path))
         np.testing.assert_allclose(program("run", path), expected, rtol=1e-5, err_msg=suffix)
-
-
-def example(*arguments):
-    return os.path.join(os.environ["BALLAST_BUILD"], "tests/examples/train"), *map(str, arguments)
-
-
-def test_the_example_is_killed_and_goes_on(tmp_path):
-    """docs/cpp_api.md: the same weights as without the interruption, and Keras opens them."""
-    if not os.access(example()[0], os.X_OK):
-        lacking("built without Boost.PFR")
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    straight = subprocess.run(example(tmp_path / "a", 40), capture_output=True, text=True, timeout=120)
-    assert straight.returncode == 0, straight.stderr
-    with subprocess.Popen(example(tmp_path / "b", 40), stdout=subprocess.PIPE, text=True) as killed:
-        for line in killed.stdout:
-            if line.startswith("epoch 9:"):
-                killed.kill()
-                break
-    resumed = subprocess.run(example(tmp_path / "b", 40), capture_output=True, text=True, timeout=120)
-    assert resumed.returncode == 0, resumed.stderr
-    first = int(resumed.stdout.split(":")[0].split()[1])
-    assert 9 <= first <= 11
-    assert straight.stdout.endswith(resumed.stdout)
-    assert (tmp_path / "a/final.weights.h5").read_bytes() == (tmp_path / "b/final.weights.h5").read_bytes()
-
-    dense = keras.layers.Dense
-    model = keras.Sequential([keras.Input((2,)), dense(8, activation="tanh"), dense(1, activation="sigmoid")])
-    model.load_weights(str(tmp_path / "b/final.weights.h5"))
-    points = np.random.default_rng(1).uniform(-1, 1, (500, 2)).astype(np.float32)
-    right = (model.predict(points, verbose=0)[:, 0] > 0.5) == (points.prod(axis=1) > 0)
-    assert right.mean() > 0.9
