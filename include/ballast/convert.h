@@ -42,6 +42,10 @@ struct ConvertOptions {
     /// Casts floating-point weights (not optimizer or metric state) to float16, bfloat16, float32 or float64,
     /// rounded to nearest, ties to even. What becomes infinite is a warning in the report.
     std::optional<DType> dtype;
+    /// Leaves the optimizer's slots behind (the momentum of each weight …), while the count of its steps and
+    /// its learning rate go along. Into a TensorFlow checkpoint; other formats are unsupported, since Keras
+    /// takes an optimizer's variables all or not at all.
+    bool skip_slot_variables = false;
     std::vector<std::string> allow_loss;  ///< "weights", "assets", "precision", "all"
     bool dry_run = false;                 ///< do everything but write
     bool no_clobber = false;  ///< an existing destination is left alone, with a note in the report

@@ -6,6 +6,7 @@
 
 #include "ballast/registry.h"
 #include "convert/fitted_bins.h"
+#include "convert/leave_slots.h"
 #include "convert/modernise.h"
 #include "convert/named_vocabulary.h"
 #include "convert/pipeline.h"
@@ -170,6 +171,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
             model = modernised(std::move(model), report);
         }
         if (wants_keras2(format.info(), options.save)) model = for_tf_keras(std::move(model), report);
+        if (options.skip_slot_variables) leave_slots(model, format.info(), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan =
             plan_of(model, format, destination, options.save, kept_around(format, archive, options), report);

@@ -20,6 +20,9 @@ namespace ballast::tf_graph {
 /// Producer::dialect of what lift() makes out of an object graph, and out of names alone.
 inline constexpr std::string_view dialect = "tf_graph", name_dialect = "tf_names";
 
+/// Where an optimizer of tf_keras keeps its learning rate.
+inline constexpr std::string_view rate_edge = "_learning_rate";
+
 /// `assets` are what lies beside the bundle. Errors: as of reading text tensors and the graph in them.
 ArchiveContents lift(const bundle::Bundle& bundle, const OpenOptions& options, std::vector<Blob> assets = {});
 

@@ -15,8 +15,7 @@ namespace ballast::tf_graph {
 namespace {
 
 using Node = GraphBuilder::Node;
-constexpr std::string_view optimizer_edge = "optimizer", list_edge = "_variables", slot_key = "slot/",
-                           rate_edge = "_learning_rate";
+constexpr std::string_view optimizer_edge = "optimizer", list_edge = "_variables", slot_key = "slot/";
 
 class Writer {
 public:

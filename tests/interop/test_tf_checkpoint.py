@@ -337,3 +337,70 @@ def test_optimizer_state_of_keras3(optimizer, tmp_path):
     assert len(theirs) == len(other.optimizer.variables) and float(other.optimizer.learning_rate.numpy()) == 0.25
     for ours, expected in zip([*other.weights, *other.optimizer.variables], [*model.weights, *theirs]):
         assert np.array_equal(ours.numpy(), expected.numpy()), expected.path
+
+
+# ---- slots left out --------------------------------------------------------------------------------------------------
+
+
+def slot_keys(prefix):
+    """The keys of slot variables, as the object graph names them."""
+    from tensorflow.core.protobuf import trackable_object_graph_pb2 as protos
+    graph = protos.TrackableObjectGraph()
+    graph.ParseFromString(tf.train.load_checkpoint(str(prefix)).get_tensor(GRAPH))
+    return {attribute.checkpoint_key for node in graph.nodes for slot in node.slot_variables
+            for attribute in graph.nodes[slot.slot_variable_node_id].attributes}
+
+
+def test_slots_left_out_as_tensorflow_leaves_them(tmp_path):
+    """What TensorFlow restores of the whole file with experimental_skip_slot_variables, it restores of ours."""
+    options = tf.train.CheckpointOptions(experimental_skip_slot_variables=True)
+    model = trained(tf_keras, OPTIMIZERS["legacy-adam"]())
+    whole = tf.train.Checkpoint(model).write(str(tmp_path / "whole"), options)
+    tool.convert(whole, tmp_path / "ours", "--to", "tf", "--as", "checkpoint", "--skip-slot-variables")
+    slots = slot_keys(whole)
+    assert len(slots) == 12, "TensorFlow writes them all the same: its option is one of restoring"
+    keys = set(tf.train.load_checkpoint(whole).get_variable_to_shape_map())
+    found = set(tf.train.load_checkpoint(str(tmp_path / "ours")).get_variable_to_shape_map())
+    assert found - {"save_counter" + SUFFIX} == keys - slots - {"save_counter" + SUFFIX}
+    assert not slot_keys(tmp_path / "ours")
+    states = []
+    for prefix in (whole, tmp_path / "ours"):
+        other = trained(tf_keras, OPTIMIZERS["legacy-adam"]())
+        for variable in [*other.weights, *other.optimizer.variables()]:
+            variable.assign(variable * 0 + 7)
+        status = tf.train.Checkpoint(other).read(str(prefix), options)
+        status.assert_existing_objects_matched()
+        if prefix == whole:
+            status.assert_consumed()
+        states.append(state_of(other))
+    assert states[0] == states[1] != state_of(model)
+    assert states[0][:len(model.weights) + 1] == state_of(model)[:len(model.weights) + 1], "weights and steps"
+
+
+@pytest.mark.parametrize("framework", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_slots_of_new_optimizers_left_out(framework, tmp_path):
+    """TensorFlow calls them no slots; ours are left out, and steps and learning rate are restored."""
+    model = trained(framework, "adam")
+    model.optimizer.learning_rate = 0.25
+    source = tmp_path / ("m.keras" if framework is keras else "m.h5")
+    model.save(str(source))
+    tool.convert(source, tmp_path / "out.ckpt", "--skip-slot-variables")
+    other = trained(tf_keras, "adam")
+    slots = other.optimizer.variables[1:]
+    for variable in [*other.weights, *other.optimizer.variables]:
+        variable.assign(variable * 0 + 7)
+    other.load_weights(str(tmp_path / "out.ckpt")).expect_partial()
+    assert all((slot.numpy() == 7).all() for slot in slots)
+    assert int(other.optimizer.iterations) == int(model.optimizer.iterations)
+    assert float(other.optimizer.learning_rate.numpy()) == 0.25
+    assert [v.numpy().tobytes() for v in other.weights] == [v.numpy().tobytes() for v in model.weights]
+    done = tool.convert(source, tmp_path / "out.weights.h5", "--skip-slot-variables", expect=tool.REFUSED)
+    assert "--without-optimizer" in done.stderr
+
+
+def test_slots_of_tensorflow_1_left_out(tmp_path):
+    prefix = tf1_save(tmp_path)
+    tool.convert(prefix, tmp_path / "out.ckpt", "--skip-slot-variables")
+    expected = {name: value for name, value in reader_values(prefix).items() if "/Adam" not in name}
+    assert {"beta1_power", "dense/kernel"} <= set(expected)
+    assert_same(reader_values(tmp_path / "out.ckpt"), expected)

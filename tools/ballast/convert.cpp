@@ -274,6 +274,8 @@ void add_what(CLI::App& command, Options& options) {
                     "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
         ->check(CLI::IsMember({"float16", "bfloat16", "float32", "float64"}));
     command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
+    command.add_flag("--skip-slot-variables", options.convert.skip_slot_variables,
+                     "Leave the optimizer's slots behind, and keep its steps and learning rate");
     command
         .add_option(
             "--max-shard-size", options.shard_size,
