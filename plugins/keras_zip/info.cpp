@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 1> extensions = {".keras"};
 // The weights are a .weights.h5: its types.
 constexpr std::array dtypes = {boolean, int8,   uint8,   int16,    uint16,  int32,  uint32,
                                int64,   uint64, float16, bfloat16, float32, float64};
-constexpr std::array flavors = {Flavor{"keras3", dtypes}};
+constexpr std::array flavors = {Flavor{"keras3", dtypes}, Flavor{"tf_keras", dtypes}};
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Laying out a .keras file as Keras 3 writes it. The same model and options give the same bytes.
+// Laying out a .keras file or its folder as Keras 3 writes it. The same model and options give the same
+// bytes.
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -14,12 +15,16 @@
 #include "format.h"
 #include "io/names.h"
 #include "model/keras3_config.h"
+#include "tf_keras_config.h"
 
 namespace ballast::keras_zip {
 namespace {
 
-/// The Keras whose layout this is; said of models that come from no Keras 3 file.
-constexpr std::string_view known_version = "3.15.1";
+/// The Keras whose layout this is; said of models that come from no file of that generation.
+struct Generation {
+    std::string_view known_version, starts_with;
+};
+constexpr Generation keras3 = {"3.15.1", "3."}, tf_keras = {"2.21.0", "2."};
 /// The earliest date of a zip archive, in Keras' spelling: the time of day is no part of a model.
 constexpr std::string_view date_saved = "1980-01-01@00:00:00";
 
@@ -32,18 +37,17 @@ zip::NewMember text_member(std::string_view name, std::string_view text) {
     return member;
 }
 
-std::string metadata_text(const Model& model) {
+std::string metadata_text(const Model& model, const Generation& generation) {
     const std::string& version = model.producer.keras_version;
     Tree metadata = Tree::object();
-    metadata.set("keras_version", version.starts_with("3.") ? std::string_view(version) : known_version);
+    metadata.set("keras_version", version.starts_with(generation.starts_with) ? std::string_view(version)
+                                                                              : generation.known_version);
     metadata.set("date_saved", date_saved);
     return json::write(metadata);
 }
 
 zip::NewMember weights_member(const Model& model, const SaveOptions& options, Report& report) {
-    SaveOptions keras3 = options;
-    keras3.flavor = "keras3";
-    keras_v3::Output output = keras_v3::lower_to({}, model, keras3, report);
+    keras_v3::Output output = keras_v3::lower_to({}, model, options, report);
     PlannedFile file = output.builders().front().plan(std::string(weights_name));
     zip::NewMember member;
     member.name = weights_name;
@@ -90,15 +94,69 @@ void check_whole(const Model& model, const SaveOptions& options) {
             "alone, to .weights.h5");
 }
 
+/// A folder is replaced whole: one that holds other things than a model is left alone.
+void require_replaceable(const Location& location) {
+    const auto found = location.fs->stat(location.name);
+    if (!found || found->kind != io::FileKind::directory) return;
+    for (const io::DirEntry& entry : location.fs->list(location.name)) {
+        const std::string_view name = entry.name;
+        if (name == metadata_name || name == config_name || name == weights_name ||
+            name == npz_weights_name || name == assets_folder.substr(0, assets_folder.size() - 1))
+            continue;
+        throw Error(ErrorCode::exists, "the folder holds '" + entry.name + "', which is no part of a .keras")
+            .in(location.display())
+            .hint("choose a new folder: this one would be replaced with all that is in it");
+    }
+}
+
+/// The members as files of a folder that takes its name whole.
+WritePlan plan_folder(const Location& location, std::vector<zip::NewMember> members) {
+    require_replaceable(location);
+    WritePlan plan;
+    plan.commit = location.name + "/";
+    plan.files.reserve(members.size());
+    for (zip::NewMember& member : members) {
+        PlannedFile file;
+        file.name = plan.commit + member.name;
+        file.size = member.size;
+        file.pieces = std::move(member.pieces);
+        plan.files.push_back(std::move(file));
+    }
+    return plan;
+}
+
+/// The config, and what the loader's own ways with optimizers ask for.
+Tree for_tf_keras(const Model& model, SaveOptions& options, Report& report) {
+    Tree config = tf_keras_config(model);
+    const Tree& optimizer = config["compile_config"]["optimizer"];
+    const bool state = model.optimizer && options.include_optimizer;
+    if (is_legacy_optimizer(optimizer) && state) {
+        options.include_optimizer = false;
+        report.warn("tf_keras keeps no state of a legacy optimizer in a .keras: training starts it afresh");
+    }
+    // An .h5 lists the variables of such an optimizer without saying whose they are.
+    const bool listed =
+        state && model.producer.dialect != keras_v3::dialect && model.optimizer->flavor == options.flavor;
+    if (is_loss_scaling(optimizer) && (!state || listed)) {
+        config.erase("compile_config");
+        report.warn("tf_keras opens no loss scaling without its state");
+        report.warn("the training config stays behind: compile the model after loading it");
+    }
+    return config;
+}
+
 }  // namespace
 
 WritePlan plan(const Model& model, const Target& target, const SaveOptions& options, Report& report) {
     check_whole(model, options);
-    const std::string config = json::write(keras3_config(model.config));
+    const bool old = options.flavor == "tf_keras";
+    SaveOptions weights = options;
+    const Tree config = old ? for_tf_keras(model, weights, report) : keras3_config(model.config);
+    if (!old) weights.flavor = "keras3";
     std::vector<zip::NewMember> members;
-    members.push_back(text_member(metadata_name, metadata_text(model)));
-    members.push_back(text_member(config_name, config));
-    members.push_back(weights_member(model, options, report));
+    members.push_back(text_member(metadata_name, metadata_text(model, old ? tf_keras : keras3)));
+    members.push_back(text_member(config_name, json::write(config)));
+    members.push_back(weights_member(model, weights, report));
     std::unordered_set<std::string> names;
     for (const zip::NewMember& member : members)
         names.insert(member.name);
@@ -106,6 +164,8 @@ WritePlan plan(const Model& model, const Target& target, const SaveOptions& opti
         members.push_back(asset_member(asset, names));
     if (const std::size_t count = model.assets.size(); count != 0)
         report.note(std::to_string(count) + (count == 1 ? " asset" : " assets") + " carried over");
+    if (target.location.kind == Location::Kind::directory)
+        return plan_folder(target.location, std::move(members));
     return zip::plan_archive(target.location.name, std::move(members));
 }
 

@@ -62,10 +62,10 @@ bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
     return format.can.config && !save.weights_only && save.flavor == "keras3" && offers(format, "keras3");
 }
 
-/// Whether it has to be one of Keras 2: an .h5 on request, a SavedModel always.
+/// Whether it has to be one of Keras 2: an .h5 or a .keras on request, a SavedModel always.
 bool wants_keras2(const FormatInfo& format, const SaveOptions& save) {
     if (!format.can.config || save.weights_only) return false;
-    if (holds_whole_models(format)) return format.kind == Location::Kind::directory;
+    if (holds_whole_models(format) && format.kind == Location::Kind::directory) return true;
     return save.flavor == "tf_keras" && offers(format, "tf_keras");
 }
 

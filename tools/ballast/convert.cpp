@@ -24,8 +24,22 @@ struct Options {
     std::string from, config, like, map, match, report, dtype, shard_size, compression, names = "canonical";
     ConvertOptions convert;
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false, follow = false,
-         trusted = false;
+         trusted = false, unzipped = false;
 };
+
+/// The one pair of a model that becomes a folder, whose name is the destination.
+std::vector<std::pair<std::string, fs::path>> unzipped_job(Options& options) {
+    if (options.paths.size() != 2)
+        throw Error(ErrorCode::invalid_argument, "several sources cannot become one folder")
+            .in(options.paths.back())
+            .hint("convert them one by one with --unzipped");
+    std::string& to = options.convert.to;
+    if (to.empty()) to = "keras";
+    if (Registry::current().find(to).info().id != "keras")
+        throw Error(ErrorCode::invalid_argument, "a model of the format " + to + " has one form only")
+            .hint("--unzipped is for --to keras: its parts as files of a folder");
+    return {{options.paths.front(), fs::path(options.paths.back())}};
+}
 
 bool is_folder(const std::string& path) {
     std::error_code unknown;  // a folder we may not look into is no folder to write to: writing says why
@@ -44,6 +58,7 @@ std::vector<std::pair<std::string, fs::path>> jobs_of(Options& options) {
                         "no format of this build is read from or written to a pipe")
                 .hint("give a file's name; ./- for a file of that name");
     }
+    if (options.unzipped) return unzipped_job(options);
     const std::string& destination = options.paths.back();
     const std::vector<std::string> sources(options.paths.begin(), options.paths.end() - 1);
     if (!is_folder(destination)) {
@@ -226,7 +241,9 @@ int run(Options& options) {
     for (const auto& [source, destination] : jobs) {
         try {
             const fs::path target = options.follow ? followed(destination) : destination;
-            reports.push_back(convert(source_of(source), destination_of(target), convert_options));
+            Location place = destination_of(target);
+            if (options.unzipped) place.kind = Location::Kind::directory;
+            reports.push_back(convert(source_of(source), place, convert_options));
         } catch (Error& error) {
             bar.clear();
             add_retry(error, options, source, destination);
@@ -249,6 +266,8 @@ void add_what(CLI::App& command, Options& options) {
         .add_option("--to,--save-format", options.convert.to,
                     "Target format (see `ballast formats`); else DST's suffix tells")
         ->type_name("ID");
+    command.add_flag("--unzipped", options.unzipped,
+                     "DST is a folder with the parts of a .keras, as Keras saves with zipped=False");
     command.add_option("--from", options.from, "Source format, when its content does not tell")
         ->type_name("ID");
     add_libhdf5_option(command);

@@ -7,10 +7,13 @@
 #include <doctest/doctest.h>
 
 #include "ballast/archive.h"
+#include "ballast/convert.h"
 #include "ballast/registry.h"
 #include "conformance.h"
 #include "container/json/json.h"
 #include "container/zip/zip.h"
+#include "dialect/keras_legacy.h"
+#include "model/migrate/migrate.h"
 #include "support/expect_error.h"
 #include "support/memory_file.h"
 #include "support/model_builder.h"
@@ -93,6 +96,42 @@ TEST_CASE("an archive has Keras' members, in Keras' order, the weights at a mult
     CHECK(parts.at("metadata.json") == R"({"keras_version": "3.15.1", "date_saved": "1980-01-01@00:00:00"})");
     CHECK(parts.at("config.json") == json::write(test::small_model().config));
     CHECK(parts.at("model.weights.h5").starts_with("\x89HDF\r\n\x1a\n"));
+}
+
+TEST_CASE("written to a folder, the members are its files; a folder of other things is left alone") {
+    const Model model = test::small_model();
+    const Location folder{io::memory(), "x", Location::Kind::directory};
+    const auto write = [&](Overwrite overwrite) {
+        WriteOptions options;
+        options.overwrite = overwrite;
+        Report report;
+        save(model, keras(), folder, {}, options, report);
+    };
+    write(Overwrite::refuse);
+    for (const auto& [name, text] : good_parts()) {
+        const auto source = folder.fs->open("x/" + name);
+        std::string found(static_cast<std::size_t>(source->size()), '\0');
+        source->read_at(0, std::as_writable_bytes(std::span(found)));
+        CHECK(found == text);
+    }
+    CHECK(test::error_of([&] { write(Overwrite::refuse); }).code() == ErrorCode::exists);
+    write(Overwrite::allow);
+    test::add_file(folder, "x/notes.txt", "mine");
+    const Error error = test::error_of([&] { write(Overwrite::allow); });
+    CHECK(error.code() == ErrorCode::exists);
+    CHECK(error.message().find("notes.txt") != std::string::npos);
+}
+
+TEST_CASE("for tf_keras a config of Keras 2 is needed") {
+    SaveOptions options;
+    options.flavor = "tf_keras";
+    CHECK(test::error_of([&] { saved(test::small_model(), options); }).code() == ErrorCode::unsupported);
+    Model model = test::small_model();
+    model.config = migrate::migrate_to_keras2(model.config, {}).config;
+    CHECK(parts_of(saved(model, options)).at("metadata.json").find("2.21.0") != std::string::npos);
+    model.producer.dialect = keras_legacy::dialect;
+    model.producer.keras_version = "1.2.2";
+    CHECK(test::error_of([&] { saved(model, options); }).code() == ErrorCode::unsupported);
 }
 
 TEST_CASE("a model comes back whole: names, values, config, version") {
