@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which saved checkpoints stay, see kept_files.h.
 //
-// The state file names a checkpoint until it is removed, so that a crash leaves none behind that nobody
-// knows.
+// The state file names a checkpoint before it is there and until it is removed, so that a crash leaves none
+// behind that nobody knows.
 #include "checkpoint/kept_files.h"
 
 #include <algorithm>
@@ -25,6 +25,16 @@ std::int64_t to_number(KeptFiles::Time time) {
 }
 KeptFiles::Time to_time(const Tree& tree) {
     return KeptFiles::Time(seconds(tree.as_int64().value_or(0)));
+}
+
+Tree as_tree(const KeptFiles::Entry& entry, const stdfs::path& folder) {
+    Tree item = Tree::object();
+    item.set("name", entry.path.lexically_relative(folder).generic_string());
+    item.set("epoch", Tree(entry.epoch));
+    item.set("value", entry.value && !std::isnan(*entry.value) ? Tree(*entry.value) : Tree());
+    item.set("time", Tree(to_number(entry.time)));
+    item.set("for_good", entry.for_good);
+    return item;
 }
 
 bool is_there(const stdfs::path& path) {
@@ -57,6 +67,11 @@ std::optional<double> KeptFiles::resume() {
     }
     if (tree["last_for_good"].is_number()) last_for_good_ = to_time(tree["last_for_good"]);
     return same ? tree["best"].as_double() : std::nullopt;
+}
+
+void KeptFiles::announce(const Entry& entry, std::optional<double> best) const {
+    const bool known = std::ranges::find(entries_, entry.path, &Entry::path) != entries_.end();
+    if (rules_.any() && !known) write(best, &entry);
 }
 
 void KeptFiles::add(Entry entry, std::optional<double> best) {
@@ -97,21 +112,16 @@ std::vector<KeptFiles::Entry> KeptFiles::take_condemned() {
     return condemned;
 }
 
-void KeptFiles::write(std::optional<double> best) const {
+void KeptFiles::write(std::optional<double> best, const Entry* announced) const {
     Tree tree = Tree::object();
     tree.set("schema", 1);
     tree.set("monitor", monitor_);
     tree.set("best", best ? Tree(*best) : Tree());
     tree.set("last_for_good", Tree(to_number(last_for_good_)));
     Tree& files = tree.set("files", Tree::array());
-    for (const Entry& entry : entries_) {
-        Tree& item = files.push_back(Tree::object());
-        item.set("name", entry.path.lexically_relative(state_.parent_path()).generic_string());
-        item.set("epoch", Tree(entry.epoch));
-        item.set("value", entry.value ? Tree(*entry.value) : Tree());
-        item.set("time", Tree(to_number(entry.time)));
-        item.set("for_good", entry.for_good);
-    }
+    for (const Entry& entry : entries_)
+        files.push_back(as_tree(entry, state_.parent_path()));
+    if (announced != nullptr) files.push_back(as_tree(*announced, state_.parent_path()));
     WriteOptions options;
     options.overwrite = Overwrite::allow;
     write_text(Location::for_writing(state_), json::write(tree, 1) + "\n", options);

@@ -37,13 +37,15 @@ public:
     /// Takes up what an earlier run left: entries whose files are there, and its best value. A state file
     /// that cannot be read is an error.
     std::optional<double> resume();
+    /// A file is about to be saved: should the program end right behind that, the next run knows the file.
+    void announce(const Entry& entry, std::optional<double> best) const;
     /// A file was saved (perhaps over one that is in the list): remembers it, and removes what no rule keeps.
     void add(Entry entry, std::optional<double> best);
     const std::vector<Entry>& entries() const noexcept { return entries_; }
 
 private:
     std::vector<Entry> take_condemned();
-    void write(std::optional<double> best) const;
+    void write(std::optional<double> best, const Entry* announced = nullptr) const;
 
     std::filesystem::path state_;
     std::string monitor_;

@@ -149,11 +149,11 @@ private:
             best_ = value;
         const KeptFiles::Entry entry{path, epoch, value, now(), false};
         if (options_.asynchronous) {
-            background_.start(
-                [this, entry, best = best_, copy = snapshot_.take(model())] { store(copy, entry, best); });
+            background_.start([this, entry, before = best_before_, best = best_,
+                               copy = snapshot_.take(model())] { store(copy, entry, before, best); });
         } else {
             try {
-                store(model(), entry, best_);
+                store(model(), entry, best_before_, best_);
             } catch (...) {
                 best_ = best_before_;
                 throw;
@@ -162,8 +162,13 @@ private:
         return path;
     }
 
-    void store(const ProgramModel& model, const KeptFiles::Entry& entry, std::optional<double> best) {
+    void store(const ProgramModel& model, const KeptFiles::Entry& entry, std::optional<double> before,
+               std::optional<double> best) {
         make_folders(entry.path.parent_path());
+        {
+            const std::lock_guard lock(kept_mutex_);
+            kept_.announce(entry, before);
+        }
         save_weights(model, Location::for_writing(entry.path), options_.save);
         const std::lock_guard lock(kept_mutex_);
         kept_.add(entry, best);
