@@ -52,7 +52,7 @@ struct SaveWeightsOptions {
     /// The architecture as JSON text (model.to_json()), for formats that ask for it: TensorFlow checkpoints.
     std::string config{};
     Names names = Names::canonical;  ///< of tensors in formats without layers
-    bool include_optimizer = true;   ///< of no effect: what a program's model holds are weights
+    bool include_optimizer = true;   ///< false: save_model() leaves out the optimizer it is given
     bool durable = true;             ///< survives power loss once the call is back
     unsigned threads = 0;            ///< 0 = one a processor, at most 8
     ProgressCallback progress{};     ///< decoded bytes written; on the calling thread
@@ -107,11 +107,25 @@ struct LoadReport {
     Report report;  ///< tensor by tensor
 };
 
+/// One slot of an optimizer, as "momentum" is: a tensor for each tensor of the program's model.
+struct ProgramSlot {
+    std::string name;      ///< for messages
+    ProgramModel tensors;  ///< described as the model is; only those of trained weights are used
+};
+
+/// The state of the program's optimizer, in the order of Keras 3. Slots refer to the program's memory.
+struct ProgramOptimizer {
+    std::int64_t iteration = 0;             ///< steps done
+    std::optional<double> learning_rate{};  ///< nothing for a schedule, which is no state
+    std::vector<ProgramSlot> slots{};       ///< those of a weight follow one another, in this order
+};
+
 /// What load_model() found besides the weights.
 struct LoadedModel {
     LoadReport weights;           ///< as of load_weights()
     std::string config;           ///< the architecture as JSON text, as its framework wrote it
     std::string training_config;  ///< likewise; empty when there is none
+    bool optimizer = false;       ///< the optimizer that was given has the file's state
 };
 
 /// Saves the weights of a model that was described by hand. Errors: exists, invalid_argument for a tensor
@@ -132,6 +146,18 @@ BALLAST_API Report save_model(const ProgramModel& model, std::string_view config
 /// file holds none; then nothing has changed.
 BALLAST_API LoadedModel load_model(const ProgramModel& model, const Location& source,
                                    const LoadWeightsOptions& options = {});
+
+/// save_model() with an optimizer's state, for a .keras of Keras 3, whose next training step goes on with it;
+/// `config` must be of a compiled model. Errors: also unsupported for other formats, shape_mismatch for slots
+/// that are not described as the model is.
+BALLAST_API Report save_model(const ProgramModel& model, const ProgramOptimizer& optimizer,
+                              std::string_view config, const Location& target,
+                              const SaveWeightsOptions& options = {});
+/// load_model() that also fills the slots and sets the optimizer's numbers, all or nothing; of a file without
+/// state it leaves them. Errors: also unsupported for other state than Keras 3's, shape_mismatch for another
+/// number of slots.
+BALLAST_API LoadedModel load_model(const ProgramModel& model, ProgramOptimizer& optimizer,
+                                   const Location& source, const LoadWeightsOptions& options = {});
 
 namespace detail {
 

@@ -20,6 +20,7 @@
 
 #include "ballast/layer_traits.h"
 #include "ballast/program_model.h"
+#include "ballast/program_weights.h"
 #include "ballast/tensor_traits.h"
 
 namespace ballast::detail {
@@ -377,6 +378,61 @@ ProgramModel program_model(Net& net) {
     ProgramModel model(describe<Plain>(net, std::string()));
     StructWalk(model).fields(ProgramModel::root, net, {});
     return model;
+}
+
+/// The struct of an optimizer for nets of this type.
+template <class Net>
+struct OptimizerWalk {
+    static constexpr bool is_iteration(std::string_view name) {
+        return name == "iteration" || name == "iterations";
+    }
+
+    /// Calls slot(name, field), iteration(field) or rate(field) for each field that is one.
+    template <class Fields, class Slot, class Iteration, class Rate>
+    static void each(Fields& optimizer, Slot slot, Iteration iteration, Rate rate) {
+        using Plain = std::remove_const_t<Fields>;
+        check_layer_type<Plain>();
+        boost::pfr::for_each_field(optimizer, [&](auto& field, auto position) {
+            using Field = std::remove_cvref_t<decltype(field)>;
+            constexpr std::string_view name = boost::pfr::get_name<decltype(position)::value, Plain>();
+            if constexpr (std::same_as<Field, Net>) {
+                slot(name, field);
+            } else if constexpr (std::integral<Field> && is_iteration(name)) {
+                iteration(field);
+            } else if constexpr (std::floating_point<Field> && name == "learning_rate") {
+                rate(field);
+            } else {
+                static_assert(Setting<Field>,
+                              "Ballast: a field of an optimizer is a slot of the net's own type, the number "
+                              "`iteration` or `learning_rate`, or a setting that is not stored.");
+            }
+        });
+    }
+};
+
+template <class Net, class Fields>
+ProgramOptimizer program_optimizer(Fields& optimizer) {
+    ProgramOptimizer result;
+    OptimizerWalk<std::remove_const_t<Net>>::each(
+        optimizer,
+        [&](std::string_view name, auto& slot) {
+            result.slots.push_back({std::string(name), program_model(slot)});
+        },
+        [&](const auto& count) { result.iteration = static_cast<std::int64_t>(count); },
+        [&](const auto& rate) { result.learning_rate = static_cast<double>(rate); });
+    return result;
+}
+
+/// The numbers that a load has found, back into the struct.
+template <class Net, class Fields>
+void take_numbers(const ProgramOptimizer& loaded, Fields& optimizer) {
+    OptimizerWalk<Net>::each(
+        optimizer, [](std::string_view, auto&) {},
+        [&](auto& count) { count = static_cast<std::remove_reference_t<decltype(count)>>(loaded.iteration); },
+        [&](auto& rate) {
+            if (loaded.learning_rate)
+                rate = static_cast<std::remove_reference_t<decltype(rate)>>(*loaded.learning_rate);
+        });
 }
 
 }  // namespace ballast::detail

@@ -74,4 +74,36 @@ LoadedModel load_model(Net& net, const std::filesystem::path& source,
     return load_model(detail::program_model(net), Location::for_reading(source), options);
 }
 
+/// Structs that may be optimizers: see save_model().
+template <class T>
+concept OptimizerStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !TensorLike<T>;
+
+/// save_model() with the state of the optimizer, which Keras 3 goes on with: a plain struct with a field of
+/// the net's own type for each slot, in Keras' order, the number of steps and the learning rate. Other
+/// numbers are settings, which the config tells.
+///
+///   struct Adam { std::int64_t iteration = 0; float learning_rate = 0.001f; Net momentum{}, velocity{}; };
+///
+/// `config` must be of a compiled model and `target` a .keras. Optimizers are Adadelta, Adagrad, Adam, AdamW,
+/// Adamax, Ftrl, Lion, RMSprop and SGD, the way that keeps one or two slots for each weight.
+/// SaveWeightsOptions::include_optimizer = false leaves the state out. Errors: also unsupported,
+/// invalid_argument (not compiled), shape_mismatch for slots that are not the net's or not as many.
+template <class Net, OptimizerStruct Optimizer>
+Report save_model(const Net& net, const Optimizer& optimizer, std::string_view config,
+                  const std::filesystem::path& target, const SaveWeightsOptions& options = {}) {
+    return save_model(detail::program_model(net), detail::program_optimizer<Net>(optimizer), config,
+                      Location::for_writing(target), options);
+}
+/// load_model() that fills such an optimizer, too; LoadedModel::optimizer says whether the file had its
+/// state. On an error nothing of either has changed.
+template <class Net, OptimizerStruct Optimizer>
+LoadedModel load_model(Net& net, Optimizer& optimizer, const std::filesystem::path& source,
+                       const LoadWeightsOptions& options = {}) {
+    ProgramOptimizer state = detail::program_optimizer<Net>(optimizer);
+    LoadedModel loaded =
+        load_model(detail::program_model(net), state, Location::for_reading(source), options);
+    if (loaded.optimizer) detail::take_numbers<Net>(state, optimizer);
+    return loaded;
+}
+
 }  // namespace ballast

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "ballast/archive.h"
@@ -15,6 +16,7 @@
 #include "model/cast.h"
 #include "model/naming.h"
 #include "program/match.h"
+#include "program/optimizer.h"
 
 namespace ballast {
 namespace {
@@ -132,8 +134,9 @@ bool is_own(const TensorExpr& now, const TensorExpr& before) {
 /// One load.
 class Load {
 public:
-    Load(const ProgramModel& program, const LoadWeightsOptions& options)
-        : options_(options), before_(program.model(places_)) {}
+    Load(const ProgramModel& program, const LoadWeightsOptions& options,
+         ProgramOptimizer* optimizer = nullptr)
+        : options_(options), optimizer_(optimizer), before_(program.model(places_)) {}
 
     LoadReport run(const Location& source) { return run(open_source(source, options_)); }
 
@@ -148,13 +151,18 @@ public:
         find_skipped(filled);
         Staging staging;
         stage(filled, staging);
+        if (optimizer_ != nullptr && archive->model().optimizer) stage_optimizer(archive->model(), staging);
         staging.read(options_);
         for (const SkippedLayer& skipped : result_.skipped)
             if (options_.on_skip) options_.on_skip(skipped);
         staging.commit();
-        result_.loaded = staging.size();
+        if (state_) optimizer_->iteration = state_->iteration;
+        if (state_) optimizer_->learning_rate = state_->learning_rate;
+        result_.loaded = loaded_.size();
         return std::move(result_);
     }
+    /// Whether there was state for the optimizer.
+    bool has_state() const noexcept { return state_.has_value(); }
 
 private:
     static const TensorExpr& value_at(const Model& model, const ProgramModel::Place& place) {
@@ -196,11 +204,32 @@ private:
         for (const ProgramModel::Place& place : places_) {
             const TensorExpr& found = value_at(filled, place);
             if (is_own(found, value_at(before_, place))) continue;
-            check_fits(found, *place.tensor);
-            const TensorExpr value = cast_to_program(found, *place.tensor, options_.casts);
-            note(found, value, *place.tensor);
-            staging.add(*place.tensor, value);
+            stage_one(found, *place.tensor, staging);
+            loaded_.emplace(origin_of(found), static_cast<std::size_t>(&place - places_.data()));
         }
+    }
+
+    void stage_one(const TensorExpr& found, const ProgramTensor& tensor, Staging& staging) {
+        check_fits(found, tensor);
+        const TensorExpr value = cast_to_program(found, tensor, options_.casts);
+        note(found, value, tensor);
+        staging.add(tensor, value);
+    }
+
+    /// The slots of the weights that are loaded; those of layers that keep theirs stay, too.
+    void stage_optimizer(const Model& file, Staging& staging) {
+        const std::vector<SlotView> slots = slot_views(*optimizer_, places_);
+        const StateLayout layout = state_layout(file, slots.size());
+        std::size_t next = layout.first_slot;
+        for (const TensorExpr& weight : layout.trained) {
+            const auto place = loaded_.find(origin_of(weight));
+            for (const SlotView& slot : slots) {
+                const TensorExpr& value = file.optimizer->variables[next++].value;
+                if (place != loaded_.end()) stage_one(value, *slot.places[place->second].tensor, staging);
+            }
+        }
+        state_ = Numbers{read_count(layout.iteration), std::nullopt};
+        if (layout.learning_rate) state_->learning_rate = read_number(*layout.learning_rate);
     }
 
     void note(const TensorExpr& found, const TensorExpr& value, const ProgramTensor& tensor) {
@@ -214,9 +243,17 @@ private:
         }
     }
 
+    struct Numbers {
+        std::int64_t iteration;
+        std::optional<double> learning_rate;
+    };
+
     const LoadWeightsOptions& options_;
+    ProgramOptimizer* optimizer_;
     Places places_;
     Model before_;
+    std::unordered_map<const TensorInfo*, std::size_t> loaded_;  ///< places by what they are loaded from
+    std::optional<Numbers> state_;
     LoadReport result_;
 };
 
@@ -227,7 +264,9 @@ LoadReport load_weights(const ProgramModel& program, const Location& source,
     return Load(program, options).run(source);
 }
 
-LoadedModel load_model(const ProgramModel& program, const Location& source,
+namespace {
+
+LoadedModel load_whole(const ProgramModel& program, ProgramOptimizer* optimizer, const Location& source,
                        const LoadWeightsOptions& options) {
     const auto archive = open_source(source, options);
     const Model& model = archive->model();
@@ -238,8 +277,22 @@ LoadedModel load_model(const ProgramModel& program, const Location& source,
     LoadedModel result;
     result.config = json::write(model.config);
     if (!model.training_config.is_null()) result.training_config = json::write(model.training_config);
-    result.weights = Load(program, options).run(archive);
+    Load load(program, options, optimizer);
+    result.weights = load.run(archive);
+    result.optimizer = load.has_state();
     return result;
+}
+
+}  // namespace
+
+LoadedModel load_model(const ProgramModel& program, const Location& source,
+                       const LoadWeightsOptions& options) {
+    return load_whole(program, nullptr, source, options);
+}
+
+LoadedModel load_model(const ProgramModel& program, ProgramOptimizer& optimizer, const Location& source,
+                       const LoadWeightsOptions& options) {
+    return load_whole(program, &optimizer, source, options);
 }
 
 namespace detail {

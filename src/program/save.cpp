@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "program/architecture.h"
 #include "program/legacy_view.h"
+#include "program/optimizer.h"
 
 namespace ballast {
 namespace {
@@ -62,8 +63,7 @@ WriteOptions write_options(const SaveWeightsOptions& options) {
 }
 
 /// The program's graph, all of it built.
-Model built_model(const ProgramModel& program) {
-    std::vector<ProgramModel::Place> places;
+Model built_model(const ProgramModel& program, ProgramPlaces& places) {
     Model model = program.model(places);
     check_built(places, model);
     check_elements(places);
@@ -78,7 +78,8 @@ Report save_weights(const ProgramModel& program, const Location& target, const S
     const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
     const SaveOptions save_as = save_options(options);
     check_compression(format.info(), save_as, report);
-    Model model = built_model(program);
+    ProgramPlaces places;
+    Model model = built_model(program, places);
     if (!options.config.empty()) {
         model = with_architecture(std::move(model), json::parse(options.config, {}, "the config"), report);
     } else if (format.info().id == "legacy_h5") {
@@ -88,24 +89,46 @@ Report save_weights(const ProgramModel& program, const Location& target, const S
     return report;
 }
 
-Report save_model(const ProgramModel& program, std::string_view config, const Location& target,
-                  const SaveWeightsOptions& options) {
+namespace {
+
+Report save_whole(const ProgramModel& program, const ProgramOptimizer* optimizer, std::string_view config,
+                  const Location& target, const SaveWeightsOptions& options) {
     Report report;
     Location destination = target;
     const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
-    if (!format.info().can.config)
+    const FormatInfo& info = format.info();
+    if (!info.can.config)
         throw Error(ErrorCode::invalid_argument,
-                    "the format " + std::string(format.info().id) + " holds no architecture")
+                    "the format " + std::string(info.id) + " holds no architecture")
             .in(destination.display())
             .hint("save to a .keras or .h5, or use save_weights()");
+    const bool as_keras3 = info.can.assets && options.flavor != "tf_keras";
+    if (optimizer != nullptr && !as_keras3)
+        throw Error(ErrorCode::unsupported, "a program's optimizer is saved to .keras files of Keras 3 alone")
+            .in(destination.display())
+            .hint("save to a .keras and convert that file, or leave the optimizer out");
     SaveOptions save_as = save_options(options);
     save_as.weights_only = false;
-    check_compression(format.info(), save_as, report);
-    Model model = with_architecture(built_model(program), json::parse(config, {}, "the config"), report);
-    if (format.info().can.assets && options.flavor != "tf_keras")
-        model = modernised(std::move(model), report);
+    check_compression(info, save_as, report);
+    ProgramPlaces places;
+    const Model built = built_model(program, places);
+    Model model = with_architecture(built, json::parse(config, {}, "the config"), report);
+    if (as_keras3) model = modernised(std::move(model), report);
+    if (optimizer != nullptr && options.include_optimizer) add_optimizer(model, built, places, *optimizer);
     save(model, format, destination, save_as, write_options(options), report);
     return report;
+}
+
+}  // namespace
+
+Report save_model(const ProgramModel& program, std::string_view config, const Location& target,
+                  const SaveWeightsOptions& options) {
+    return save_whole(program, nullptr, config, target, options);
+}
+
+Report save_model(const ProgramModel& program, const ProgramOptimizer& optimizer, std::string_view config,
+                  const Location& target, const SaveWeightsOptions& options) {
+    return save_whole(program, &optimizer, config, target, options);
 }
 
 namespace detail {

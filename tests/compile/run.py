@@ -28,6 +28,10 @@ CASES = [
      'ballast::save_weights(Net{}, "x.h5", {.max_shard_size = 2});', "error"),
     ("a size with its unit", "struct Net { Dense a{}; };",
      'using namespace ballast::literals; ballast::save_weights(Net{}, "x.h5", {.max_shard_size = 2_GB});', None),
+    ("an optimizer", "struct Net { Dense a{}; }; struct Adam { std::int64_t iteration = 0; float learning_rate = 0; Net m{}, v{}; };",
+     'ballast::save_model(Net{}, Adam{}, "{}", "x.keras");', None),
+    ("a slot of another type", "struct Net { Dense a{}; }; struct Sgd { Dense momentum{}; };",
+     'ballast::save_model(Net{}, Sgd{}, "{}", "x.keras");', "is a slot of the net's own type"),
     ("a skipped field", "struct Net { Dense a{}; float* scratch{}; };\ntemplate <> struct ballast::LayerTraits<Net> {\n"
      'static constexpr std::array<std::string_view, 1> skip = {"scratch"}; };', SAVE, None),
 ]

@@ -73,3 +73,39 @@ def test_the_program_loads_what_keras_saved(flavor, tmp_path):
         save = model.save if suffix in (".keras", ".h5") else model.save_weights
         save(str(path))
         np.testing.assert_allclose(program("run", path), expected, rtol=1e-5, err_msg=suffix)
+
+
+def trained(optimizer):
+    """The network after three steps, and the data of a fourth."""
+    model = network(keras)
+    model.compile(optimizer=optimizer, loss="mse")
+    random = np.random.default_rng(3)
+    data = random.normal(size=(8, 6, 4)).astype(np.float32), random.normal(size=(8, 2)).astype(np.float32)
+    for _ in range(3):
+        model.train_on_batch(*data)
+    return model, data
+
+
+@pytest.mark.parametrize("verb, optimizer", [
+    ("adam", keras.optimizers.Adam(0.01)),
+    ("sgd", keras.optimizers.SGD(0.02, momentum=0.9)),
+])
+def test_keras_goes_on_with_the_programs_optimizer(verb, optimizer, tmp_path):
+    model, data = trained(optimizer)
+    model.save(tmp_path / "a.keras")
+    (tmp_path / "net.json").write_text(model.to_json())
+    printed = program(verb, tmp_path / "a.keras", tmp_path / "net.json", tmp_path / "b.keras")
+    slots = [variable for variable in model.optimizer.variables[2:] if variable.path.endswith("bias_momentum")]
+    np.testing.assert_array_equal(printed, np.float32([3, optimizer.learning_rate, *np.array(slots[-1])]))
+    back = keras.models.load_model(tmp_path / "b.keras")
+    for ours, theirs in zip(back.optimizer.variables, model.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs), err_msg=theirs.path)
+    assert back.train_on_batch(*data) == model.train_on_batch(*data)
+    for ours, theirs in zip(back.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(np.array(ours), np.array(theirs), err_msg=theirs.path)
+
+    program(verb, tmp_path / "a.keras", tmp_path / "net.json", tmp_path / "bare.keras", "bare")
+    bare = keras.models.load_model(tmp_path / "bare.keras")
+    assert int(bare.optimizer.iterations) == 0
+    for ours, theirs in zip(bare.get_weights(), keras.models.load_model(tmp_path / "a.keras").get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)

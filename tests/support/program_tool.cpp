@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A program with a network in plain structs, for the interop tests.
 //
+//   program_tool adam|sgd FILE CONFIG OUT [bare]   loads FILE with its optimizer and saves both to OUT;
+//   prints
+//                                    iteration, learning rate and the first slot of the last bias
 //   program_tool model FILE CONFIG   the same, and saves the architecture in the JSON file CONFIG, too
 //   program_tool save FILE FLAVOUR   makes weights, saves them, prints what the network says of its input
 //   program_tool run FILE            loads FILE and prints what the network says of its input
@@ -84,6 +87,17 @@ struct Net {
     }
 };
 
+struct Adam {
+    std::int64_t iteration = -1;
+    float learning_rate = 0, beta_1 = 0.9F;
+    Net momentum{}, velocity{};
+};
+struct Sgd {
+    int iterations = -1;
+    double learning_rate = 0;
+    Net momentum{};
+};
+
 Array<float> some(ballast::Shape shape, float seed) {
     Array<float> array(std::move(shape));
     for (std::size_t i = 0; i < array.size(); ++i)
@@ -106,21 +120,48 @@ std::vector<Vector> input() {
     return sequence;
 }
 
+std::string text_of(const char* path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Whether the file had the optimizer's state.
+template <class Optimizer>
+bool hand_over(const char* from, const char* config, const char* to, bool with_optimizer) {
+    Net net;
+    Optimizer optimizer;
+    if (!ballast::load_model(net, optimizer, from).optimizer) return false;
+    ballast::save_model(net, optimizer, text_of(config), to, {.include_optimizer = with_optimizer});
+    if constexpr (requires { optimizer.iterations; }) {
+        std::printf("%d\n", optimizer.iterations);
+    } else {
+        std::printf("%d\n", static_cast<int>(optimizer.iteration));
+    }
+    std::printf("%.9g\n", static_cast<double>(optimizer.learning_rate));
+    for (const float value : optimizer.momentum.head.bias)
+        std::printf("%.9g\n", static_cast<double>(value));
+    return true;
+}
+
 }  // namespace network
 
 int main(int argc, char** argv) {
     if (argc < 3) return 2;
     try {
         network::Net net;
-        if (std::string_view(argv[1]) == "model" && argc > 3) {
+        const std::string_view verb = argv[1];
+        if ((verb == "adam" || verb == "sgd") && argc > 4) {
+            const auto run =
+                verb == "adam" ? network::hand_over<network::Adam> : network::hand_over<network::Sgd>;
+            return run(argv[2], argv[3], argv[4], argc == 5) ? 0 : 1;
+        }
+        if (verb == "model" && argc > 3) {
             net = network::make();
-            std::ifstream file(argv[3]);
-            const std::string config{std::istreambuf_iterator<char>(file), {}};
-            ballast::save_model(net, config, argv[2]);
+            ballast::save_model(net, network::text_of(argv[3]), argv[2]);
             network::Net back;
             if (ballast::load_model(back, argv[2]).config.empty()) return 1;
             net = back;
-        } else if (std::string_view(argv[1]) == "save") {
+        } else if (verb == "save") {
             net = network::make();
             const bool shards = std::string_view(argv[2]).ends_with(".weights.json");
             ballast::save_weights(net, argv[2],

@@ -68,3 +68,91 @@ TEST_CASE("what does not belong together is refused") {
     CHECK(code_of([&] { ballast::load_model(net, scratch / "net.weights.h5"); }) == ErrorCode::needs_config);
     CHECK(!net.head.kernel.built());
 }
+
+namespace {
+
+struct Adam {
+    std::int64_t iteration = 0;
+    float learning_rate = 0.5F, beta_1 = 0.9F;
+    Mlp momentum{}, velocity{};
+};
+struct Sgd {
+    Mlp momentum{};
+};
+/// What a net is that has no tensors yet.
+bool untouched(const Adam& adam) {
+    return adam.iteration == 0 && adam.learning_rate == 0.5F && !adam.momentum.hidden.kernel.built() &&
+           !adam.velocity.head.bias.built();
+}
+
+std::string compiled(const std::string& optimizer) {
+    std::string text = config(4, 2);
+    text.insert(text.size() - 1, R"(, "compile_config": {"loss": "mse", "optimizer": )" + optimizer + "}");
+    return text;
+}
+const char* const adam_config =
+    R"({"module": "keras.optimizers", "class_name": "Adam", "config": {"learning_rate": 0.01, "amsgrad": false}})";
+
+Adam some_adam() {
+    Adam adam{7, 0.25F, 0.9F, mlp(), mlp()};
+    adam.velocity.head.bias[1] = 42;
+    return adam;
+}
+
+}  // namespace
+
+TEST_CASE("an optimizer's slots and numbers, there and back") {
+    ballast::test::Scratch scratch;
+    const auto path = scratch / "net.keras";
+    ballast::save_model(mlp(), some_adam(), compiled(adam_config), path);
+    Mlp net;
+    Adam adam;
+    CHECK(ballast::load_model(net, adam, path).optimizer);
+    CHECK(adam.iteration == 7);
+    CHECK(adam.learning_rate == 0.25F);
+    CHECK(equal(net, mlp()));
+    CHECK(equal(adam.momentum, mlp()));
+    CHECK(equal(adam.velocity, some_adam().velocity));
+    CHECK(adam.velocity.head.bias[1] == 42);
+}
+
+TEST_CASE("include_optimizer = false leaves it out, and a load without state leaves the struct") {
+    ballast::test::Scratch scratch;
+    const auto path = scratch / "net.keras";
+    ballast::save_model(mlp(), some_adam(), compiled(adam_config), path, {.include_optimizer = false});
+    Mlp net;
+    Adam adam;
+    CHECK_FALSE(ballast::load_model(net, adam, path).optimizer);
+    CHECK(equal(net, mlp()));
+    CHECK(untouched(adam));
+}
+
+TEST_CASE("an optimizer that does not fit is refused, and nothing has changed") {
+    ballast::test::Scratch scratch;
+    const auto path = scratch / "net.keras";
+    const auto save = [&](const auto& optimizer, const std::string& text, const char* name = "new.keras") {
+        return code_of([&] { ballast::save_model(mlp(), optimizer, text, scratch / name); });
+    };
+    CHECK(save(some_adam(), config(4, 2)) == ErrorCode::invalid_argument);  // not compiled
+    CHECK(save(Sgd{mlp()}, compiled(adam_config)) == ErrorCode::shape_mismatch);
+    CHECK(save(some_adam(), compiled(R"({"class_name": "Adam", "config": {"amsgrad": true}})")) ==
+          ErrorCode::unsupported);
+    CHECK(save(some_adam(), compiled(R"({"class_name": "Muon", "config": {}})")) == ErrorCode::unsupported);
+    CHECK(save(Adam{}, compiled(adam_config)) == ErrorCode::invalid_argument);  // slots without shapes
+    Adam wrong = some_adam();
+    wrong.velocity.head.bias = Array<float>({3});
+    CHECK(save(wrong, compiled(adam_config)) == ErrorCode::shape_mismatch);
+    CHECK(save(some_adam(), compiled(adam_config), "new.h5") == ErrorCode::unsupported);
+    CHECK_FALSE(std::filesystem::exists(scratch / "new.keras"));
+
+    ballast::save_model(mlp(), some_adam(), compiled(adam_config), path);
+    Mlp net;
+    Sgd sgd;
+    CHECK(code_of([&] { ballast::load_model(net, sgd, path); }) == ErrorCode::shape_mismatch);
+    Adam fixed;
+    fixed.velocity.head.bias = Array<float>({3});
+    CHECK(code_of([&] { ballast::load_model(net, fixed, path); }) == ErrorCode::shape_mismatch);
+    CHECK(fixed.iteration == 0);
+    CHECK_FALSE(fixed.momentum.hidden.kernel.built());
+    CHECK_FALSE(net.hidden.kernel.built());
+}
