@@ -211,8 +211,7 @@ Model modernised(Model model, Report& report) {
     Model places_of = model_from_config(migrated.config);
     OwnLayers(model, places_of).take_over(old_paths(migrated));
     Model result = align(model, places_of, places, report);
-    if (const std::size_t count = plain_recurrent_weights(result); count != 0)
-        report.note(std::to_string(count) + " recurrent layers with cuDNN's weights became plain ones");
+    fit_recurrent_weights(result, report);
     result.config = std::move(config);
     result.training_config = Tree();
     result.producer = model.producer;

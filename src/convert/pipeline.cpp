@@ -12,6 +12,7 @@
 #include "convert/transfer.h"
 #include "dialect/reporting.h"
 #include "model/config.h"
+#include "model/foreign_weights.h"
 #include "model/model_tensors.h"
 #include "model/naming.h"
 #include "model/optimizer_order.h"
@@ -131,7 +132,9 @@ Model fit(const Archive& source, Model model, const ConvertOptions& options, con
         ConfigOptions config;
         config.limits = open_options.limits;
         config.where = open_options.config_path;
-        return align(model, model_from_config(open_options.config, config), options.align, report);
+        Model fitted = align(model, model_from_config(open_options.config, config), options.align, report);
+        fit_recurrent_weights(fitted, report);
+        return fitted;
     }
     if (!options.align.map.empty()) return renamed_tensors(model, options.align.map, report);
     return model;

@@ -112,6 +112,9 @@ private:
         if (const std::size_t count = plain_recurrent_weights(model); count != 0)
             contents.warnings.push_back(std::to_string(count) +
                                         " recurrent layers with cuDNN's weights became plain ones");
+        if (const std::size_t count = cudnn_recurrent_weights(model); count != 0)
+            contents.warnings.push_back(std::to_string(count) +
+                                        " plain recurrent layers got cuDNN's arrangement of weights");
         if (keras1() && has_running_std())
             contents.warnings.push_back(
                 "Keras 1 called it running_std and used it as the variance, since 1.0: it is taken as that");

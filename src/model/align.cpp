@@ -10,6 +10,7 @@
 #include "ballast/error.h"
 #include "model/align_items.h"
 #include "model/align_match.h"
+#include "model/foreign_weights.h"
 #include "model/map_rules.h"
 #include "model/model_tensors.h"
 
@@ -30,13 +31,14 @@ public:
           found_(match_items(source_, target_, options.match)) {}
 
     Model run() {
+        rearrange_gates();
         check_shapes();
         check_missing();
         report_unused();
         take_optimizer();
         const std::vector<TensorExpr*> places = target_values(result_);
         for (std::size_t i = 0; i < places.size(); ++i) {
-            if (found_.source_of[i] != no_item) *places[i] = *source_.items[found_.source_of[i]].value;
+            if (found_.source_of[i] != no_item) *places[i] = value_for(i);
         }
         for (std::string& note : found_.notes)
             report_.warn(std::move(note));
@@ -47,6 +49,42 @@ private:
     const AlignItem* source_for(std::size_t place) const {
         const std::size_t item = found_.source_of[place];
         return item == no_item ? nullptr : &source_.items[item];
+    }
+
+    const TensorExpr& value_for(std::size_t place) const {
+        const auto found = rearranged_.find(place);
+        return found == rearranged_.end() ? *source_for(place)->value : found->second;
+    }
+
+    /// The place in a unit that has a role and a source.
+    std::size_t place_of(const AlignUnit& unit, std::string_view role) const {
+        for (const std::size_t place : unit.items) {
+            const std::string_view own = target_.items[place].role;
+            if (own.substr(own.rfind('/') + 1) == role && source_for(place)) return place;
+        }
+        return no_item;
+    }
+
+    /// LSTM and GRU weights where one side has cuDNN's arrangement.
+    void rearrange_gates() {
+        std::size_t count = 0;
+        for (const AlignUnit& unit : target_.units) {
+            const std::size_t kernel = place_of(unit, "kernel"),
+                              recurrent = place_of(unit, "recurrent_kernel"), bias = place_of(unit, "bias");
+            if (kernel == no_item || recurrent == no_item || bias == no_item) continue;
+            const TensorExpr& wanted = *target_.items[bias].value;
+            if (wanted.empty()) continue;
+            auto gates =
+                rearranged_gates({value_for(kernel), value_for(recurrent), value_for(bias)}, wanted.shape());
+            if (!gates) continue;
+            rearranged_[kernel] = std::move(gates->kernel);
+            rearranged_[recurrent] = std::move(gates->recurrent);
+            rearranged_[bias] = std::move(gates->bias);
+            ++count;
+        }
+        if (count != 0)
+            report_.note(std::to_string(count) +
+                         " recurrent layers were brought to the template's arrangement of weights (cuDNN)");
     }
 
     /// The target's layer keeps what it has.
@@ -63,9 +101,11 @@ private:
         for (std::size_t place = 0; place < target_.items.size(); ++place) {
             const AlignItem* item = source_for(place);
             const AlignItem& wanted = target_.items[place];
-            if (!item || wanted.value->empty() || item->value->shape() == wanted.value->shape()) continue;
-            const std::string text = "shape " + item->value->shape().to_string() + " does not fit '" +
-                                     wanted.name + "', which has " + wanted.value->shape().to_string();
+            if (!item || wanted.value->empty()) continue;
+            const Shape& shape = value_for(place).shape();
+            if (shape == wanted.value->shape()) continue;
+            const std::string text = "shape " + shape.to_string() + " does not fit '" + wanted.name +
+                                     "', which has " + wanted.value->shape().to_string();
             if (!options_.skip_mismatch) {
                 throw Error(ErrorCode::shape_mismatch, text)
                     .tensor(item->stored)
@@ -174,6 +214,7 @@ private:
     Report& report_;
     AlignSide source_, target_;  ///< items refer to model_ and result_
     Matching found_;
+    std::map<std::size_t, TensorExpr> rearranged_;  ///< by place, instead of the source's value
 };
 
 }  // namespace

@@ -63,16 +63,26 @@ private:
 
     // ---- by path ----
 
+    using UnitPaths = std::unordered_map<std::string_view, std::size_t>;
+
     void by_path() {
         by_item_name([](const AlignItem& item) -> const std::string& { return item.name; }, false);
         by_item_name([](const AlignItem& item) -> const std::string& { return item.stored; }, false);
-        std::unordered_map<std::string_view, std::size_t> units;
+        UnitPaths units;
         for (std::size_t unit = 0; unit < target_.units.size(); ++unit)
             units.emplace(target_.units[unit].path, unit);
         for (const AlignUnit& unit : source_.units) {
-            if (const auto place = units.find(unit.path); place != units.end())
-                match_units(unit, target_.units[place->second]);
+            UnitPaths::const_iterator place = units.find(unit.path);
+            if (place == units.end()) place = around_cell(unit.path, units);
+            if (place != units.end()) match_units(unit, target_.units[place->second]);
         }
+    }
+
+    /// cuDNN's layers own the weights that plain recurrent ones keep in a cell.
+    static UnitPaths::const_iterator around_cell(std::string_view path, const UnitPaths& units) {
+        constexpr std::string_view cell = "/cell";
+        if (path.ends_with(cell)) return units.find(path.substr(0, path.size() - cell.size()));
+        return units.find(std::string(path) + std::string(cell));
     }
 
     template <class Key>

@@ -9,6 +9,8 @@ import pytest
 import tool
 from frameworks import fresh, keras, tf_keras
 from safetensors import safe_open
+from tf_keras.src.layers.rnn.cudnn_gru import CuDNNGRU
+from tf_keras.src.layers.rnn.cudnn_lstm import CuDNNLSTM
 
 L = tf_keras.layers
 LSTM_PARTS = [f"{part}_{gate}" for gate in "icfo" for part in "WUb"]
@@ -244,6 +246,62 @@ def test_cudnn_classes(tmp_path):
         model = keras.saving.load_model(tmp_path / f"{name}.keras")
         for a, b in zip(model.get_weights(), plain.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+# ---- and to cuDNN's arrangement --------------------------------------------------------------------------------------
+
+TO_CUDNN = {  # plain layer, the layer of cuDNN
+    "lstm": (lambda: L.LSTM(4), lambda: CuDNNLSTM(4)),
+    "gru": (lambda: L.GRU(4), lambda: CuDNNGRU(4)),
+    "bidirectional": (lambda: L.Bidirectional(L.LSTM(4)), lambda: L.Bidirectional(CuDNNLSTM(4))),
+}
+# How it is asked for, in files of the very model; --like takes a bidirectional one only where the source has classes.
+ASKED = {
+    "config": ("old.h5", "out.h5", "--config", "cudnn.json"),
+    "config_v3": ("old.h5", "out.weights.h5", "--config", "cudnn.json", "--flavor", "tf_keras"),
+    "config_whole": ("whole.h5", "out.h5", "--config", "cudnn.json", "--weights-only"),
+    "like": ("old.h5", "out.h5", "--like", "fresh.h5"),
+    "like_whole": ("whole.h5", "out.h5", "--like", "fresh_whole.h5"),
+    "like_checkpoint": ("whole.h5", "out", "--to", "tf_checkpoint", "--like", "fresh"),
+}
+
+
+@pytest.mark.parametrize("name", TO_CUDNN)
+def test_plain_to_cudnn(name, tmp_path):
+    plain, cudnn = (lambda make=make: sequential(make, (5, 3)) for make in TO_CUDNN[name])
+    model, wanted, new = plain(), cudnn(), cudnn()
+    rng = np.random.default_rng(4)
+    model.set_weights([rng.normal(size=w.shape).astype("float32") for w in model.get_weights()])
+    model.save_weights(str(tmp_path / "old.h5"))
+    model.save(str(tmp_path / "whole.h5"))
+    wanted.load_weights(str(tmp_path / "old.h5"))  # tf_keras' own conversion
+    (tmp_path / "cudnn.json").write_text(wanted.to_json())
+    new.save_weights(str(tmp_path / "fresh.h5"))
+    new.save(str(tmp_path / "fresh_whole.h5"))
+    new.save_weights(str(tmp_path / "fresh"))
+    for how, (source, out, *options) in ASKED.items():
+        if (name, how) == ("bidirectional", "like"):
+            continue
+        paths = [tmp_path / option if (tmp_path / option).exists() or option == "fresh" else option for option in options]
+        tool.convert(tmp_path / source, tmp_path / out, "-f", *paths)
+        again = cudnn()
+        again.load_weights(str(tmp_path / out))
+        for a, b in zip(again.get_weights(), wanted.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b, how)
+    back = plain()
+    wanted.save(str(tmp_path / "cudnn.h5"))
+    tool.convert(tmp_path / "cudnn.h5", tmp_path / "back.h5", "--like", tmp_path / "whole.h5")
+    back.load_weights(str(tmp_path / "back.h5"))
+    for a, b in zip(back.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_no_cudnn_resets_before(tmp_path):
+    model = sequential(lambda: L.GRU(4, reset_after=False), (5, 3))
+    model.save_weights(str(tmp_path / "old.h5"))
+    (tmp_path / "cudnn.json").write_text(sequential(lambda: CuDNNGRU(4), (5, 3)).to_json())
+    done = tool.convert(tmp_path / "old.h5", tmp_path / "out.h5", "--config", tmp_path / "cudnn.json", expect=tool.REFUSED)
+    assert "reset_after=False" in done.stderr and not (tmp_path / "out.h5").exists()
 
 
 # ---- real files ------------------------------------------------------------------------------------------------------
