@@ -11,6 +11,7 @@
 
 #include <hdf5.h>
 
+#include <concepts>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,6 +20,7 @@
 #include "ballast/export.h"
 #include "ballast/model.h"
 #include "ballast/options.h"
+#include "ballast/program_weights.h"
 #include "ballast/report.h"
 
 namespace ballast {
@@ -61,5 +63,23 @@ struct Hdf5SaveOptions {
 /// matters. Errors: as of save(); exists, write_failed, invalid_argument for a format that is no single HDF5
 /// file, unsupported for compression.
 BALLAST_API Report save_hdf5(const Model& model, hid_t file_or_group, const Hdf5SaveOptions& options = {});
+/// The weights of layers that are described by hand, as "weights_h5". Errors: also those of model_of(),
+/// unsupported for "legacy_h5". The way back is load_weights() from hdf5_location().
+BALLAST_API Report save_hdf5(const ProgramModel& model, hid_t file_or_group,
+                             const Hdf5SaveOptions& options = {});
+
+namespace detail {
+/// In struct_walk.h, which weights.h includes.
+template <class Net>
+ProgramModel program_model(Net& net);
+}  // namespace detail
+
+/// The weights of a plain struct; include weights.h as well.
+template <class Net>
+requires(!std::convertible_to<const Net&, const Model&> &&
+         !std::convertible_to<const Net&, const ProgramModel&>) Report
+    save_hdf5(const Net& net, hid_t file_or_group, const Hdf5SaveOptions& options = {}) {
+    return save_hdf5(detail::program_model(net), file_or_group, options);
+}
 
 }  // namespace ballast

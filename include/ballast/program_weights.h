@@ -137,6 +137,10 @@ BALLAST_API Report save_weights(const ProgramModel& model, const Location& targe
 BALLAST_API LoadReport load_weights(const ProgramModel& model, const Location& source,
                                     const LoadWeightsOptions& options = {});
 
+/// The graph that save_weights() writes, with the program's memory as values. Errors: invalid_argument for a
+/// tensor without a shape, shape_mismatch.
+BALLAST_API Model model_of(const ProgramModel& model);
+
 /// save_weights() with the architecture: `config` is a JSON text as model.to_json() gives it, and the
 /// program's weights take their places in it. Errors: also those of a text that is no config, and
 /// ambiguous_mapping or shape_mismatch where the program's layers are not the config's.

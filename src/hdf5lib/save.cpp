@@ -251,4 +251,11 @@ Report save_hdf5(const Model& model, hid_t file_or_group, const Hdf5SaveOptions&
     return report;
 }
 
+Report save_hdf5(const ProgramModel& model, hid_t file_or_group, const Hdf5SaveOptions& options) {
+    if (!options.format.empty() && options.format != "weights_h5")
+        throw Error(ErrorCode::unsupported, "a program's layers go into an open group as weights_h5 alone")
+            .hint("leave the format out, or save_weights() to a path");
+    return save_hdf5(model_of(model), file_or_group, options);
+}
+
 }  // namespace ballast

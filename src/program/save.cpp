@@ -72,14 +72,18 @@ Model built_model(const ProgramModel& program, ProgramPlaces& places) {
 
 }  // namespace
 
+Model model_of(const ProgramModel& program) {
+    ProgramPlaces places;
+    return built_model(program, places);
+}
+
 Report save_weights(const ProgramModel& program, const Location& target, const SaveWeightsOptions& options) {
     Report report;
     Location destination = target;
     const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
     const SaveOptions save_as = save_options(options);
     check_compression(format.info(), save_as, report);
-    ProgramPlaces places;
-    Model model = built_model(program, places);
+    Model model = model_of(program);
     if (!options.config.empty()) {
         model = with_architecture(std::move(model), json::parse(options.config, {}, "the config"), report);
     } else if (format.info().id == "legacy_h5") {

@@ -151,3 +151,38 @@ TEST_CASE("formats and handles that cannot be written are refused before anythin
     CHECK(test::code_of([&] { save_hdf5(source->model(), H5T_NATIVE_INT); }) == ErrorCode::invalid_argument);
     CHECK(own.open_objects() == 1);
 }
+
+TEST_CASE("the layers of a program go into a group and come back") {
+    const float kernel[] = {1, 2, 3, 4, 5, 6}, bias[] = {7, 8, 9};
+    float read_kernel[6] = {};
+    const auto program = [](const float* k, const float* b) {
+        ProgramModel model({"net", "Sequential", "", LayerStyle::automatic, true, {}});
+        const LayerId dense = model
+                                  .add_layer(ProgramModel::root, {"dense"},
+                                             {"dense", "Dense", "", LayerStyle::automatic, true, {}})
+                                  .first;
+        ProgramTensor tensor;
+        tensor.role = tensor.path = "kernel";
+        tensor.shape = Shape{2, 3};
+        tensor.elements = 6;
+        tensor.data = k;
+        model.add_tensor(dense, tensor);
+        tensor.role = tensor.path = "bias";
+        tensor.shape = Shape{3};
+        tensor.elements = 3;
+        tensor.data = b;
+        model.add_tensor(dense, tensor);
+        return model;
+    };
+    test::OwnFile own;
+    own.make_group("model");
+    const test::OpenGroup group(own.id, "model");
+    save_hdf5(program(kernel, bias), group);
+    const auto archive = open_hdf5(group);
+    CHECK(archive->get<float>("dense/kernel")[5] == 6);
+    CHECK(archive->get<float>("dense/bias")[2] == 9);
+    CHECK(test::code_of([&] { save_hdf5(program(kernel, bias), group, as("legacy_h5")); }) ==
+          ErrorCode::unsupported);
+    ProgramModel unbuilt = program(read_kernel, nullptr);
+    CHECK(test::code_of([&] { save_hdf5(unbuilt, group); }) == ErrorCode::invalid_argument);
+}
