@@ -14,6 +14,8 @@ namespace {
 
 /// Names that collide get "#2", "#3", … in order, skipping names that are taken.
 void make_names_unique(std::vector<TensorInfo>& tensors) {
+    const auto not_rising = [](const TensorInfo& a, const TensorInfo& b) { return a.name >= b.name; };
+    if (std::adjacent_find(tensors.begin(), tensors.end(), not_rising) == tensors.end()) return;
     std::unordered_map<std::string_view, std::uint32_t> seen;
     seen.reserve(tensors.size());
     std::vector<std::size_t> repeated;

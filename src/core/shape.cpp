@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shape: small-buffer storage of dimensions.
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "ballast/array.h"
 #include "ballast/error.h"
@@ -62,11 +64,14 @@ std::uint64_t Shape::element_count() const {
 
 std::string Shape::to_string() const {
     std::string text = "(";
+    std::array<char, 20> digits{};
     for (std::size_t i = 0; i < rank_; ++i) {
         if (i != 0) text += ", ";
-        text += std::to_string((*this)[i]);
+        text.append(digits.data(),
+                    std::to_chars(digits.data(), digits.data() + digits.size(), (*this)[i]).ptr);
     }
-    return text + (rank_ == 1 ? ",)" : ")");
+    text += rank_ == 1 ? ",)" : ")";
+    return text;
 }
 
 }  // namespace ballast

@@ -56,6 +56,8 @@ std::string_view take_number(std::string_view& text) noexcept {
 }  // namespace
 
 std::string escape(std::string_view text) {
+    const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f; };
+    if (std::all_of(text.begin(), text.end(), is_plain)) return std::string(text);  // as most names are
     std::string result;
     result.reserve(text.size());
     while (!text.empty()) {

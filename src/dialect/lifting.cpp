@@ -23,7 +23,7 @@ LayerId Lifting::add_layer(LayerId parent, Edge::Kind kind, std::string edge_key
     return id;
 }
 
-void Lifting::add_slot(Place place, LayerId layer, std::size_t position, TensorInfo tensor) {
+void Lifting::add_slot(Place place, LayerId layer, std::size_t position, TensorInfo&& tensor) {
     slots_.push_back(
         {static_cast<std::uint32_t>(tensors_.size()), place, layer, static_cast<std::uint32_t>(position)});
     tensors_.push_back(std::move(tensor));
@@ -52,7 +52,7 @@ void Lifting::add_optimizer_variable(OptimizerVariable variable, TensorInfo tens
     variables.push_back(std::move(variable));
 }
 
-void Lifting::add_loose(std::string name, TensorInfo tensor) {
+void Lifting::add_loose(std::string name, TensorInfo&& tensor) {
     tensor.name = name;
     const Part part = tensor.part;
     add_slot(Place::loose, 0, model.loose.size(), std::move(tensor));

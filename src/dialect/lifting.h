@@ -39,7 +39,7 @@ public:
     /// ordinal.
     void add_optimizer_variable(OptimizerVariable variable, TensorInfo tensor);
     /// Appends a tensor outside of the layers; its part is tensor.part, its canonical name `name`.
-    void add_loose(std::string name, TensorInfo tensor);
+    void add_loose(std::string name, TensorInfo&& tensor);
 
     enum class IndexOrder : std::uint8_t {
         as_bound,
@@ -57,7 +57,7 @@ private:
         LayerId layer = 0;
         std::uint32_t position = 0;
     };
-    void add_slot(Place place, LayerId layer, std::size_t position, TensorInfo tensor);
+    void add_slot(Place place, LayerId layer, std::size_t position, TensorInfo&& tensor);
     void name_tensors();
     void sort_tensors();
     void put(const Slot& slot, TensorExpr value);

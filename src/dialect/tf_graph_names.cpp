@@ -54,9 +54,9 @@ void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::En
         return;
     }
     TensorInfo tensor = bundle.tensor(entry);
-    tensor.stored_name = stored_name(entry.key);
+    trim_key(tensor.stored_name);
     tensor.part = part;
-    std::string name = known_as.empty() ? tensor.stored_name : std::string(known_as);
+    std::string name(known_as.empty() ? tensor.stored_name : known_as);
     if (!entry.type->exact)
         lifting.warnings.push_back("'" + name + "' is " + std::string(entry.type->name) +
                                    ", listed as plain " + std::string(to_string(entry.type->dtype)));
@@ -66,6 +66,8 @@ void keep_loose(Lifting& lifting, const bundle::Bundle& bundle, const bundle::En
 ArchiveContents lift_names(const bundle::Bundle& bundle, std::vector<Blob> assets) {
     Lifting lifting;
     lifting.blobs = std::move(assets);
+    lifting.reserve(0, bundle.entries().size());
+    lifting.model.loose.reserve(bundle.entries().size());
     for (const bundle::Entry& entry : bundle.entries())
         keep_loose(lifting, bundle, entry, part_of(bundle, entry));
     lifting.model.producer.dialect = name_dialect;

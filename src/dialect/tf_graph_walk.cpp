@@ -175,10 +175,15 @@ private:
 
 }  // namespace
 
-std::string stored_name(std::string_view key) {
+void trim_key(std::string& key) {
     constexpr std::string_view suffix = "/.ATTRIBUTES/VARIABLE_VALUE";
-    return std::string(key.substr(
-        0, key.size() - (key.ends_with(suffix) && key.size() > suffix.size() ? suffix.size() : 0)));
+    if (key.ends_with(suffix) && key.size() > suffix.size()) key.resize(key.size() - suffix.size());
+}
+
+std::string stored_name(std::string_view key) {
+    std::string name(key);
+    trim_key(name);
+    return name;
 }
 
 TensorInfo LiftState::tensor(NodeId node) const {

@@ -37,5 +37,7 @@ void lift_optimizer(LiftState& state);
 
 /// The key less "/.ATTRIBUTES/VARIABLE_VALUE".
 std::string stored_name(std::string_view key);
+/// Makes a stored name of the key itself.
+void trim_key(std::string& key);
 
 }  // namespace ballast::tf_graph

@@ -179,6 +179,9 @@ def cases():
         "a slice that begins at -1": sliced([[(-1, 3), None]], [([(-1, 3), None], [3, 2], 0, DATA)]),
         "a slice of length 2^62": sliced([[(0, 1 << 62), None]], [([(0, 1 << 62), None], [2, 2], 0, DATA)]),
         "a slice of a negative length": sliced([[(0, -1), None]], [([(0, -1), None], [2, 2], 0, DATA)]),
+        # 48 MB of declarations: what is made of them must not be many times as much.
+        "eight million slices that are not there": f.table([(b"", f.header())] + [
+            (bytes([key]), f.entry(f.FLOAT, [2, 2]) + (f.field(7, f.field(1, b"") * 2)) * 1_000_000) for key in b"mnopqrst"]),
         "slices nobody lists": f.table(sorted([(b"", f.header()), (f.slice_key(b"t", TOP), good(dims=[1, 2], size=8, crc=f.masked(DATA[:8])))])),
     }
     found = {name: (index, DATA) for name, index in table.items()}

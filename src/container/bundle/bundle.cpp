@@ -4,6 +4,7 @@
 #include "container/bundle/bundle.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <unordered_map>
 
@@ -25,7 +26,11 @@ bool by_key(const Entry& entry, std::string_view key) {
 }  // namespace
 
 Shape checked_shape(const std::vector<std::int64_t>& dims, const TypeRow& type, const Limits& limits) {
-    std::vector<std::uint64_t> sizes;
+    if (dims.size() > Shape::max_rank)
+        throw Error(ErrorCode::limit_exceeded,
+                    "the tensor has " + std::to_string(dims.size()) + " dimensions (at most 32)");
+    std::array<std::uint64_t, Shape::max_rank> sizes{};
+    std::size_t rank = 0;
     std::uint64_t elements = 1;
     bool too_many = false, none = false;
     for (const std::int64_t dim : dims) {
@@ -34,13 +39,13 @@ Shape checked_shape(const std::vector<std::int64_t>& dims, const TypeRow& type, 
         too_many = too_many || !product;
         none = none || dim == 0;
         elements = product.value_or(elements);
-        sizes.push_back(static_cast<std::uint64_t>(dim));
+        sizes[rank++] = static_cast<std::uint64_t>(dim);
     }
     const auto bytes = checked_multiply(elements, std::max<std::uint64_t>(type.bytes, 1));
     if ((too_many && !none) || (!none && (!bytes || *bytes > limits.tensor_bytes)))
         throw Error(ErrorCode::limit_exceeded, "the tensor declares more bytes than the limit tensor_bytes");
     if (too_many) throw Error(ErrorCode::limit_exceeded, "the tensor's dimensions are beyond 64 bits");
-    return Shape(sizes);
+    return Shape(std::span(sizes.data(), rank));
 }
 
 class Parser {
@@ -53,6 +58,10 @@ public:
 
     std::shared_ptr<const Bundle> run() {
         const auto index = fs_->open(index_name(prefix_));
+        // Growing step by step would copy every entry, and touch twice the memory.
+        constexpr std::uint64_t least = 24;  // bytes of an entry
+        bundle_->entries_.reserve(
+            static_cast<std::size_t>(std::min(index->size() / least, bundle_->limits_.objects)));
         bool first = true;
         table::read(*index, bundle_->limits_,
                     [&](std::string_view key, std::string_view value, std::uint64_t block) {
@@ -71,8 +80,11 @@ public:
         if (first) throw Error(ErrorCode::damaged, "the checkpoint has no header").in(bundle_->path_);
         try {
             open_shards();
-            for (std::size_t i = 0; i < bundle_->entries_.size(); ++i)
-                finish(bundle_->entries_[i], sliced_[i]);
+            auto sliced = sliced_.begin();
+            for (std::size_t i = 0; i < bundle_->entries_.size(); ++i) {
+                const bool parts = sliced != sliced_.end() && sliced->entry == i;
+                finish(bundle_->entries_[i], parts ? (sliced++)->message : std::string());
+            }
             check_slices_used();
         } catch (Error& error) {
             error.in(bundle_->path_);
@@ -110,13 +122,13 @@ private:
             throw Error(ErrorCode::damaged, "the tensor has the unknown type " + std::to_string(read.dtype));
         if (read.unknown_rank) throw Error(ErrorCode::damaged, "the tensor has no shape");
         entry.shape = checked_shape(read.dims, *entry.type, bundle_->limits_);
-        entry.slices = read.slices.size();
-        if (read.slices.empty()) place(entry, read);
+        entry.slices = read.slice_count;
+        if (entry.slices == 0) place(entry, read);
         if (!key.empty() && key.front() == '\0') {
             slices_.emplace(key, slice_entries_.size());
             slice_entries_.push_back(std::move(entry));
         } else {
-            sliced_.push_back(std::move(read.slices));
+            if (entry.slices != 0) sliced_.push_back({bundle_->entries_.size(), std::string(value)});
             bundle_->entries_.push_back(std::move(entry));
         }
     }
@@ -143,20 +155,26 @@ private:
     /// Opens what is referred to, and checks that each tensor lies inside of its file and apart from all
     /// others.
     void open_shards() {
-        std::vector<const Entry*> placed;
+        struct Placed {
+            std::uint64_t shard, offset;  // beside the entry: sorting need not look at it
+            const Entry* entry;
+        };
+        std::vector<Placed> placed;
+        placed.reserve(bundle_->entries_.size() + slice_entries_.size());
         for (const auto* list : {&bundle_->entries_, &slice_entries_})
             for (const Entry& entry : *list)
-                if (entry.slices == 0) placed.push_back(&entry);
-        std::sort(placed.begin(), placed.end(), [](const Entry* a, const Entry* b) {
-            return a->shard != b->shard ? a->shard < b->shard : a->offset < b->offset;
+                if (entry.slices == 0) placed.push_back({entry.shard, entry.offset, &entry});
+        std::sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+            return a.shard != b.shard ? a.shard < b.shard : a.offset < b.offset;
         });
         for (std::size_t at = 0; at < placed.size();) {
-            const std::uint64_t shard = placed[at]->shard;
+            const std::uint64_t shard = placed[at].shard;
             const auto source = open(shard);
-            std::vector<CheckedRange> ranges;
+            CheckedRanges ranges;
+            if (bundle_->shards_ == 1) ranges.reserve(placed.size());
             std::uint64_t end = 0;
-            for (; at < placed.size() && placed[at]->shard == shard; ++at) {
-                const Entry& entry = *placed[at];
+            for (; at < placed.size() && placed[at].shard == shard; ++at) {
+                const Entry& entry = *placed[at].entry;
                 if (!fits(entry.offset, entry.size, source->size()))
                     throw Error(ErrorCode::truncated, "the tensor lies behind the end of its data file")
                         .in(source->path())
@@ -169,8 +187,7 @@ private:
                         .at(entry.offset)
                         .tensor(shown(entry));
                 end = entry.offset + entry.size;
-                if (entry.type->bytes != 0)
-                    ranges.push_back({entry.offset, entry.size, entry.crc, shown(entry)});
+                if (entry.type->bytes != 0) ranges.add(entry.offset, entry.size, entry.crc, shown(entry));
             }
             bundle_->sources_[static_cast<std::size_t>(shard)] =
                 std::make_shared<CheckedSource>(source, std::move(ranges));
@@ -178,9 +195,10 @@ private:
     }
 
     /// A slice goes by the name of its tensor.
-    static std::string shown(const Entry& entry) {
-        if (entry.key.empty() || entry.key.front() != '\0') return entry.key;
-        return entry.key.substr(1, entry.key.find('\0', 1) - 1);
+    static std::string_view shown(const Entry& entry) {
+        const std::string_view key = entry.key;
+        if (key.empty() || key.front() != '\0') return key;
+        return key.substr(1, key.find('\0', 1) - 1);
     }
 
     std::shared_ptr<const io::Source> open(std::uint64_t shard) const {
@@ -199,9 +217,9 @@ private:
         return bundle_->sources_[static_cast<std::size_t>(entry.shard)];
     }
 
-    void finish(Entry& entry, const std::vector<proto::TensorSlice>& slices) {
+    void finish(Entry& entry, std::string_view message) {
         try {
-            if (!slices.empty()) assemble(entry, slices);
+            if (entry.slices != 0) assemble(entry, message);
             const bool nibbles = entry.type->dtype == DType::int4 || entry.type->dtype == DType::uint4;
             if (!nibbles || entry.shape.element_count() == 0) return;
             const bool whole = entry.slices == 0;
@@ -214,13 +232,16 @@ private:
         }
     }
 
-    void assemble(Entry& entry, const std::vector<proto::TensorSlice>& slices) {
+    void assemble(Entry& entry, std::string_view message) {
         if (entry.type->bytes == 0) throw Error(ErrorCode::unsupported, "a text tensor is stored in slices");
         const std::vector<std::uint64_t> shape(entry.shape.begin(), entry.shape.end());
         std::vector<TensorPart> parts;
-        parts.reserve(slices.size());
-        for (const proto::TensorSlice& slice : slices)
-            parts.push_back(part_of(entry, shape, slice));
+        // What is declared takes memory once it is known to be stored.
+        if (entry.slices > slices_.size() - slices_used_)
+            throw Error(ErrorCode::damaged, "a slice of the tensor is not there");
+        parts.reserve(static_cast<std::size_t>(entry.slices));
+        proto::each_slice(
+            message, [&](const proto::TensorSlice& slice) { parts.push_back(part_of(entry, shape, slice)); });
         if (!tiles(parts, shape))
             throw Error(ErrorCode::damaged, "the slices of the tensor do not make up the whole");
         entry.assembled =
@@ -257,7 +278,12 @@ private:
     std::shared_ptr<io::Fs> fs_;
     std::string prefix_;
     std::shared_ptr<Bundle> bundle_;
-    std::vector<std::vector<proto::TensorSlice>> sliced_;  ///< as bundle_->entries_
+    /// An entry whose slices are looked at when all that is stored is known.
+    struct Sliced {
+        std::size_t entry = 0;
+        std::string message;
+    };
+    std::vector<Sliced> sliced_;  ///< by entry
     std::vector<Entry> slice_entries_;
     std::unordered_map<std::string, std::size_t> slices_;  ///< by encoded key
     std::size_t slices_used_ = 0;

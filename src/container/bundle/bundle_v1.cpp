@@ -99,7 +99,7 @@ private:
         bounds_.block_bytes = std::max(bounds_.block_bytes, file->size());
         bounds_.total_bytes = std::max(limits_.metadata_bytes, file->size());
         wanted_.clear();
-        ranges_.clear();
+        ranges_ = {};
         bool first = true;
         table::read(*file, bounds_, [&](const table::Entry& entry) {
             std::string_view name;
@@ -215,9 +215,8 @@ private:
         if (entry.plain && !values.run.empty()) {
             slice.part.offset = entry.block.offset + entry.place +
                                 static_cast<std::uint64_t>(values.run.data() - entry.value.data());
-            ranges_.push_back({slice.part.offset, values.run.size(),
-                               io::crc32c(std::as_bytes(std::span(values.run))),
-                               tensors_[slice.tensor].entry.key});
+            ranges_.add(slice.part.offset, values.run.size(),
+                        io::crc32c(std::as_bytes(std::span(values.run))), tensors_[slice.tensor].entry.key);
             return;
         }
         slice.part.source =
@@ -272,7 +271,7 @@ private:
     // Of the file being read:
     std::shared_ptr<const io::Source> file_;
     std::unordered_map<std::string, std::size_t> wanted_;  ///< by encoded key
-    std::vector<CheckedRange> ranges_;
+    CheckedRanges ranges_;
 };
 
 std::vector<std::string> v1_files(std::string_view name) {

@@ -22,20 +22,21 @@ std::shared_ptr<const std::byte> CheckedSource::map(std::uint64_t offset, std::u
 
 void CheckedSource::check(std::uint64_t offset, std::span<const std::byte> bytes) const {
     const std::uint64_t end = offset + bytes.size();
-    auto range = std::partition_point(ranges_.begin(), ranges_.end(), [&](const CheckedRange& candidate) {
-        return candidate.offset + candidate.length <= offset;
-    });
-    for (; range != ranges_.end() && range->offset < end; ++range) {
+    const auto& ranges = ranges_.list();
+    auto range = std::partition_point(
+        ranges.begin(), ranges.end(),
+        [&](const CheckedRanges::Range& candidate) { return candidate.offset + candidate.length <= offset; });
+    for (; range != ranges.end() && range->offset < end; ++range) {
         const std::uint64_t first = std::max(offset, range->offset);
         const std::uint64_t last = std::min(end, range->offset + range->length);
         const std::uint32_t crc = io::crc32c(
             bytes.subspan(static_cast<std::size_t>(first - offset), static_cast<std::size_t>(last - first)));
-        add(static_cast<std::size_t>(range - ranges_.begin()), {first - range->offset, last - first, crc});
+        add(static_cast<std::size_t>(range - ranges.begin()), {first - range->offset, last - first, crc});
     }
 }
 
 void CheckedSource::add(std::size_t range, Slice slice) const {
-    const std::uint64_t length = ranges_[range].length;
+    const std::uint64_t length = ranges_.list()[range].length;
     if (slice.length == length) return compare(range, slice.crc);
     {
         const std::lock_guard lock(mutex_);
@@ -66,12 +67,12 @@ void CheckedSource::add(std::size_t range, Slice slice) const {
 }
 
 void CheckedSource::compare(std::size_t range, std::uint32_t crc) const {
-    const CheckedRange& wanted = ranges_[range];
+    const CheckedRanges::Range& wanted = ranges_.list()[range];
     if (crc == wanted.crc) return;
     throw Error(ErrorCode::checksum_mismatch, "the tensor's bytes do not fit their checksum")
         .in(path())
         .at(wanted.offset)
-        .tensor(wanted.name)
+        .tensor(ranges_.name(range))
         .hint("the file has changed since it was written: use another copy");
 }
 

@@ -156,9 +156,9 @@ BundleEntry read_entry(std::string_view text) {
                         message.skip();
                     break;
                 case 7:
-                    if (entry.slices.size() == most_slices)
+                    if (entry.slice_count++ == most_slices)
                         throw Error(ErrorCode::limit_exceeded, "a tensor has more than 1,000,000 slices");
-                    entry.slices.push_back(read_slice(bytes(message)));
+                    message.skip();
                     break;
                 default:
                     message.skip();
@@ -167,6 +167,18 @@ BundleEntry read_entry(std::string_view text) {
         entry.dims = std::move(shape.dims);
         entry.unknown_rank = shape.unknown_rank;
         return entry;
+    });
+}
+
+void each_slice(std::string_view text, const std::function<void(const TensorSlice&)>& visit) {
+    guarded("an entry of the checkpoint", [&] {
+        Reader message = message_in(text);
+        while (message.next()) {
+            if (message.tag() == 7)
+                visit(read_slice(bytes(message)));
+            else
+                message.skip();
+        }
     });
 }
 

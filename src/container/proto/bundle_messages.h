@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,7 +31,8 @@ struct BundleEntry {
     bool unknown_rank = false;
     std::int64_t shard = 0, offset = 0, size = 0;
     std::uint32_t crc = 0;
-    std::vector<TensorSlice> slices;
+    std::vector<TensorSlice> slices;  ///< to be written
+    std::uint64_t slice_count = 0;    ///< of an entry that was read: each_slice() tells them
 };
 
 /// What a TensorShapeProto says.
@@ -40,8 +42,10 @@ struct TensorDims {
 };
 
 BundleHeader read_header(std::string_view message);
-/// The limits are on what is made of it: more than 254 dimensions or 1,000,000 slices throw limit_exceeded.
+/// More than 254 dimensions or 1,000,000 slices throw limit_exceeded.
 BundleEntry read_entry(std::string_view message);
+/// The slices of the same message, one by one: two bytes of a file declare one, which takes 24 and more here.
+void each_slice(std::string_view message, const std::function<void(const TensorSlice&)>& visit);
 /// Parts of other messages; what protozero throws is the caller's to guard. The same limits.
 void read_dims(std::string_view shape, TensorDims& into);
 TensorSlice read_slice(std::string_view message);

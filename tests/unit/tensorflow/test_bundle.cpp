@@ -42,7 +42,9 @@ TEST_CASE("a tensor read in slices is checked when the last one arrives") {
     const auto file = io::memory_source(nullptr, std::as_bytes(std::span(bytes)), "f");
     const std::uint32_t good = io::crc32c(std::as_bytes(std::span(bytes)).subspan(2, 16));
     for (const bool right : {true, false}) {
-        const bundle::CheckedSource source(file, {{2, 16, right ? good : good ^ 1, "t"}});
+        bundle::CheckedRanges ranges;
+        ranges.add(2, 16, right ? good : good ^ 1, "t");
+        const bundle::CheckedSource source(file, std::move(ranges));
         const auto read = [&](std::uint64_t offset, std::size_t length) {
             std::string out(length, '\0');
             source.read_at(offset, std::as_writable_bytes(std::span(out)));
