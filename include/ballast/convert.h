@@ -16,6 +16,7 @@
 #include "ballast/archive.h"
 #include "ballast/error.h"
 #include "ballast/export.h"
+#include "ballast/flatten.h"
 #include "ballast/options.h"
 #include "ballast/report.h"
 
@@ -37,6 +38,8 @@ struct ConvertOptions {
     /// "theano": convolution kernels are mirrored, which a file does not always tell. "" and "tensorflow":
     /// not.
     std::string from_backend;
+    /// Dense layers behind a Flatten whose kernels are brought to the other data format.
+    std::vector<FlattenOrder> flatten_orders;
     std::vector<std::string> include;  ///< globs of tensors to keep; empty = all
     std::vector<std::string> exclude;  ///< globs of tensors to leave out, also of those in `include`
     /// Casts floating-point weights (not optimizer or metric state) to float16, bfloat16, float32 or float64,

@@ -6,6 +6,7 @@
 
 #include "ballast/registry.h"
 #include "convert/fitted_bins.h"
+#include "convert/flatten.h"
 #include "convert/leave_slots.h"
 #include "convert/modernise.h"
 #include "convert/named_vocabulary.h"
@@ -163,6 +164,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     try {
         take_from_backend(model, options.from_backend, report);
         model = fit(*archive, std::move(model), options, open_options, report);
+        reorder_flattened(model, options.flatten_orders, report, options.save.include_optimizer);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;
         if (wants_keras3(format.info(), options.save)) {

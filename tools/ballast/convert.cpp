@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 struct Options {
     std::vector<std::string> paths;  ///< sources, then the destination
     std::string from, config, like, map, match, report, dtype, shard_size, compression, names = "canonical";
+    std::vector<std::string> flatten_orders;
     ConvertOptions convert;
     bool force = false, no_fsync = false, quiet = false, without_optimizer = false, follow = false,
          trusted = false, unzipped = false;
@@ -222,6 +223,8 @@ int run(Options& options) {
         convert_options.save.compression = parse_compression(options.compression);
     if (!options.shard_size.empty())
         convert_options.save.max_shard_size = parse_shard_size(options.shard_size);
+    for (const std::string& order : options.flatten_orders)
+        convert_options.flatten_orders.push_back(parse_flatten_order(order));
     convert_options.align.match = match_of(options.match);
     if (!options.dtype.empty()) convert_options.dtype = dtype_from_name(options.dtype);
     convert_options.save.names = options.names == "stored" ? Names::stored : Names::canonical;
@@ -273,6 +276,13 @@ void add_what(CLI::App& command, Options& options) {
     add_libhdf5_option(command);
     command.add_option("--from-backend", options.convert.from_backend,
                        "theano: the kernels of convolutions are mirrored, and the file does not say so");
+    command
+        .add_option(
+            "--flatten-order", options.flatten_orders,
+            "LAYER=FORMAT:SHAPE: the source flattened feature maps of this shape before that Dense "
+            "(dense_1=channels_first:512,7,7); its rows are put in the other format's order (repeatable)")
+        ->allow_extra_args(false)
+        ->type_name("ORDER");
     command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
     command
         .add_option("--config", options.config,
