@@ -21,6 +21,7 @@
 #include "ballast/layer_traits.h"
 #include "ballast/program_model.h"
 #include "ballast/program_weights.h"
+#include "ballast/struct_checks.h"
 #include "ballast/tensor_traits.h"
 
 namespace ballast::detail {
@@ -36,61 +37,6 @@ constexpr std::string_view type_name() {
     std::string_view text = __PRETTY_FUNCTION__;
     text = text.substr(text.find("T = ") + 4);
     return short_type_name(text.substr(0, text.find_first_of(";]")));
-}
-
-template <class T>
-struct IsOwner : std::false_type {};
-template <class T>
-struct IsOwner<std::optional<T>> : std::true_type {};
-template <class T, class D>
-struct IsOwner<std::unique_ptr<T, D>> : std::true_type {};
-template <class T>
-struct IsOwner<std::shared_ptr<T>> : std::true_type {};
-template <class T>
-struct IsShared : std::false_type {};
-template <class T>
-struct IsShared<std::shared_ptr<T>> : std::true_type {};
-
-template <class T>
-struct IsList : std::false_type {};
-template <class T, class A>
-struct IsList<std::vector<T, A>> : std::true_type {};
-template <class T, std::size_t n>
-struct IsList<std::array<T, n>> : std::true_type {};
-template <class T>
-struct IsMap : std::false_type {};
-template <class K, class V, class C, class A>
-struct IsMap<std::map<K, V, C, A>> : std::true_type {};
-
-/// What a layer keeps beside its weights, as a Python object does: never stored.
-template <class T>
-concept Setting = std::is_arithmetic_v<T> || std::is_enum_v<T> || std::same_as<T, std::string> ||
-    std::same_as<T, std::string_view> || std::same_as<T, const char*>;
-
-/// Converts to whatever T derives from, and to nothing else.
-template <class T>
-struct ToBaseOf {
-    template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::same_as<Base, T>) operator Base() const;
-};
-template <class T>
-concept HasBase = requires {
-    T{ToBaseOf<T>{}};
-};
-
-template <class T>
-constexpr void check_layer_type() {
-    static_assert(std::is_class_v<T>,
-                  "Ballast: this field is neither a tensor nor a layer. Give its type a "
-                  "ballast::TensorTraits, or name the field in LayerTraits<...>::skip of its struct.");
-    static_assert(!std::is_class_v<T> || std::is_aggregate_v<T>,
-                  "Ballast: this type is neither a tensor nor a plain struct, so that its fields cannot be "
-                  "seen. Remove its constructors and private members, give it a ballast::TensorTraits, or "
-                  "name the field in LayerTraits<...>::skip of its struct.");
-    if constexpr (std::is_aggregate_v<T>)
-        static_assert(!HasBase<T>,
-                      "Ballast: the fields of a struct that inherits from another cannot be seen. Make the "
-                      "base a member.");
 }
 
 template <class List>

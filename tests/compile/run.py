@@ -18,6 +18,8 @@ CASES = [
     ("a struct without fields", "struct Net { struct Empty {} activation{}; };", LOAD, None),
     ("inheritance", "struct Net : Dense { ballast::Array<float> bias{}; };", SAVE, "Make the base a member."),
     ("a layer that inherits", "struct Child : Dense {}; struct Net { Child child{}; };", LOAD, "Make the base a member."),
+    ("a C array", "struct Net { Dense a{}; float bias[3]{}; };", SAVE, "Make it a std::array, with {} after its name."),
+    ("a C array of layers", "struct Net { Dense blocks[2]{}; };", LOAD, "Make it a std::array, with {} after its name."),
     ("a constructor", "struct Net { Net() {} Dense a{}; };", SAVE, "Remove its constructors and private members"),
     ("a private member", "class Net { Dense a{}; };", SAVE, "Remove its constructors and private members"),
     ("a field of another kind", "struct Net { std::mutex lock{}; };", LOAD, "give it a ballast::TensorTraits"),

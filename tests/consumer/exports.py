@@ -50,7 +50,7 @@ def walk(root, found):
 
 def promised(include):
     # hdf5.h belongs to another library; the others are templates that need Boost.PFR or Eigen and leave nothing to it.
-    elsewhere = {"eigen.h", "hdf5.h", "struct_walk.h", "weights.h"}
+    elsewhere = {"eigen.h", "hdf5.h", "struct_checks.h", "struct_walk.h", "weights.h"}
     headers = sorted(path.relative_to(include) for path in include.glob("ballast/*.h") if path.name not in elsewhere)
     with tempfile.NamedTemporaryFile("w", suffix=".cpp") as source:
         source.write("".join(f'#include "{header}"\n' for header in headers))
