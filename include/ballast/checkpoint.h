@@ -86,6 +86,8 @@ struct CheckpointOptions {
     MonitorMode mode = MonitorMode::automatic;
     /// Save only what is better than all before. NaN never is.
     bool save_best_only = false;
+    /// false: whole models, whose architecture is `save.config`, as save_model() writes them.
+    bool save_weights_only = true;
     MissingMonitor when_missing = MissingMonitor::skip;  ///< with save_best_only
     /// Save after so many batches, counted across epochs; 0 = at the end of each epoch.
     std::uint64_t save_freq = 0;
@@ -119,15 +121,17 @@ struct KeptCheckpoint {
 /// Saves a model while it is trained, as Keras' callback of that name does.
 ///
 /// `filepath` may hold fields with Python's formats: `{epoch:02d}` (from 1), `{batch}` (from 1, when saving
-/// by batches), and any name of the logs; the suffix tells the format unless `save.format` does. Folders are
-/// made. Best value and kept files are stored in a small hidden file beside the checkpoints. Unlike Keras: a
-/// NaN is never the best (Keras takes one that comes first, and then nothing beats it), the monitored
-/// quantity may be missing without the best file being replaced, and saving by batches works together with
-/// save_best_only.
+/// by batches), and any name of the logs; the suffix tells the format unless `save.format` does. A name with
+/// no format's suffix is, as in Keras 2, that of a TensorFlow checkpoint, or without save_weights_only of a
+/// SavedModel folder; both need `save.config`. Folders are made. Best value and kept files are stored in a
+/// small hidden file beside the checkpoints. Unlike Keras: a NaN is never the best (Keras takes one that
+/// comes first, and then nothing beats it), the monitored quantity may be missing without the best file being
+/// replaced, and saving by batches works together with save_best_only.
 class BALLAST_API ModelCheckpoint {
 public:
     /// Errors: invalid_argument for a file name that is no template, for a quantity whose better direction is
-    /// not known where one is needed, and for a name without fields where several files are to be kept.
+    /// not known where one is needed, for a name without fields where several files are to be kept, and for
+    /// whole models without `save.config`.
     explicit ModelCheckpoint(std::string filepath, CheckpointOptions options = {});
     /// Waits for an asynchronous save; its error is lost, so call wait() before.
     ~ModelCheckpoint();

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ModelCheckpoint: when to save, whether it is the best, where to.
+#include <algorithm>
 #include <cmath>
 #include <mutex>
 #include <utility>
 
 #include "ballast/checkpoint.h"
 #include "ballast/error.h"
+#include "ballast/registry.h"
 #include "checkpoint/background.h"
 #include "checkpoint/direction.h"
 #include "checkpoint/folders.h"
@@ -43,6 +45,20 @@ stdfs::path state_path(const PathTemplate& name) {
     return folder / ("." + leaf.string() + ".kept.json");
 }
 
+bool tells_format(std::string_view name) {
+    const auto infos = Registry::current().infos();
+    return std::any_of(infos.begin(), infos.end(), [&](const FormatInfo* info) {
+        return std::any_of(info->extensions.begin(), info->extensions.end(),
+                           [&](std::string_view extension) { return name.ends_with(extension); });
+    });
+}
+
+/// As Keras 2 decides, by the name without its numbers: "run-0.57" has no suffix.
+std::string format_for(const CheckpointOptions& options, std::string_view name) {
+    if (!options.save.format.empty() || tells_format(name)) return options.save.format;
+    return options.save_weights_only ? "tf_checkpoint" : "saved_model";
+}
+
 }  // namespace
 
 class ModelCheckpoint::State {
@@ -58,6 +74,12 @@ public:
             throw Error(ErrorCode::invalid_argument,
                         "several files are to be kept, and '" + filepath + "' is one name for all")
                 .hint("add {epoch} to the name");
+        if (!options_.save_weights_only && options_.save.config.empty())
+            throw Error(ErrorCode::invalid_argument, "a whole model is to be saved, without its architecture")
+                .hint(
+                    "set CheckpointOptions::save.config to the text of model.to_json(), or "
+                    "save_weights_only");
+        options_.save.format = format_for(options_, filepath);
         if (!options_.resume) return;
         const std::optional<double> earlier = kept_.resume();
         if (earlier && (!best_ || is_better(*earlier, *best_))) best_ = earlier;
@@ -169,7 +191,12 @@ private:
             const std::lock_guard lock(kept_mutex_);
             kept_.announce(entry, before);
         }
-        save_weights(model, Location::for_writing(entry.path), options_.save);
+        const Location target = Location::for_writing(entry.path);
+        if (options_.save_weights_only) {
+            save_weights(model, target, options_.save);
+        } else {
+            save_model(model, options_.save.config, target, options_.save);
+        }
         const std::lock_guard lock(kept_mutex_);
         kept_.add(entry, best);
     }

@@ -106,7 +106,9 @@ Report save_whole(const ProgramModel& program, const ProgramOptimizer* optimizer
                     "the format " + std::string(info.id) + " holds no architecture")
             .in(destination.display())
             .hint("save to a .keras or .h5, or use save_weights()");
-    const bool as_keras3 = info.can.assets && options.flavor != "tf_keras";
+    // A SavedModel of a config is one of Keras 2.
+    const bool keras2_alone = info.kind == Location::Kind::directory;
+    const bool as_keras3 = info.can.assets && !keras2_alone && options.flavor != "tf_keras";
     if (optimizer != nullptr && !as_keras3)
         throw Error(ErrorCode::unsupported, "a program's optimizer is saved to .keras files of Keras 3 alone")
             .in(destination.display())
@@ -117,7 +119,11 @@ Report save_whole(const ProgramModel& program, const ProgramOptimizer* optimizer
     ProgramPlaces places;
     const Model built = built_model(program, places);
     Model model = with_architecture(built, json::parse(config, {}, "the config"), report);
-    if (as_keras3) model = modernised(std::move(model), report);
+    if (as_keras3) {
+        model = modernised(std::move(model), report);
+    } else if (info.can.assets) {
+        model = for_tf_keras(std::move(model), report);
+    }
     if (optimizer != nullptr && options.include_optimizer) add_optimizer(model, built, places, *optimizer);
     save(model, format, destination, save_as, write_options(options), report);
     return report;

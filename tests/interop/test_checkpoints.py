@@ -10,7 +10,8 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from frameworks import keras
+import tensorflow as tf
+from frameworks import keras, tf_keras
 from tool import lacking
 
 NAN = math.nan
@@ -133,6 +134,26 @@ def test_the_same_files_as_keras(model, tmp_path):
         expected = files(tmp_path / f"keras{number}")
         assert files(tmp_path / f"ours{number}") == expected, title
         assert expected or "never" in title, title
+
+
+def test_names_without_a_suffix(tmp_path):
+    """TensorFlow checkpoints and SavedModels, as Keras 2 makes of such names; the two newest stay."""
+    net = tf_keras.Sequential([tf_keras.layers.Input((1,)), tf_keras.layers.Dense(1, use_bias=False)])
+    config = tmp_path / "net.json"
+    config.write_text(net.to_json())
+    calls = losses(1, 0.5, 0.75)
+    name = "{epoch:02d}-{val_loss:.2f}"
+    play(script(tmp_path / "ck" / name, {"config": config, "keep": 2}, calls)
+         + script(tmp_path / "whole" / name, {"config": config, "keep": 2, "whole": 1}, calls))
+    whole = sorted(path.name for path in (tmp_path / "whole").iterdir() if path.is_dir())
+    assert whole == ["02-0.50", "03-0.75"]
+    assert sorted(path.name for path in (tmp_path / "ck").glob("*.index")) == ["02-0.50.index", "03-0.75.index"]
+    assert tf.train.latest_checkpoint(str(tmp_path / "ck")) == str(tmp_path / "ck" / "03-0.75")
+    for count, name in enumerate(whole, 2):
+        net.load_weights(str(tmp_path / "ck" / name)).assert_consumed()
+        assert net.layers[0].kernel.numpy().item() == count
+        loaded = tf_keras.models.load_model(str(tmp_path / "whole" / name))
+        assert loaded.predict(np.ones((1, 1)), verbose=0).item() == count
 
 
 def test_what_we_do_better(tmp_path):

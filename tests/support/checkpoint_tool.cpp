@@ -2,10 +2,13 @@
 // Plays what the interop tests script, line by line from the standard input:
 //
 //   open FILEPATH [monitor=NAME] [mode=min|max] [best_only=1] [freq=N] [threshold=X] [missing=save]
+//                 [whole=1] [config=FILE] [keep=N]
 //   epoch N [NAME=VALUE]…     batch EPOCH N [NAME=VALUE]…     a ModelCheckpoint's calls, the n-th with the
 //   weight n integer VALUE<tab>SPEC    float VALUE<tab>SPEC            prints format(VALUE, SPEC), or "error"
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -76,6 +79,12 @@ private:
         if (given.contains("freq")) options.save_freq = static_cast<std::uint64_t>(number(given["freq"]));
         if (given.contains("threshold")) options.initial_value_threshold = number(given["threshold"]);
         if (given["missing"] == "save") options.when_missing = ballast::MissingMonitor::save;
+        if (given.contains("keep")) options.max_to_keep = static_cast<std::size_t>(number(given["keep"]));
+        options.save_weights_only = given["whole"] != "1";
+        if (given.contains("config")) {
+            std::ifstream file(given["config"]);
+            options.save.config.assign(std::istreambuf_iterator<char>(file), {});
+        }
         options.save.durable = false;
         saver_.emplace(path, options);
         net_ = {};
