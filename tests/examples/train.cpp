@@ -81,8 +81,10 @@ int main(int argc, char** argv) {
         for (; epoch < epochs; ++epoch) {
             std::mt19937 random(static_cast<unsigned>(epoch));
             float loss = 0;
-            for (int example = 0; example < 500; ++example)
-                loss += learn(net, random_number(random), random_number(random), 0.1f) / 500;
+            for (int example = 0; example < 500; ++example) {
+                const float x = random_number(random), y = random_number(random);
+                loss += learn(net, x, y, 0.1f) / 500;
+            }
             std::printf("epoch %d: %s\n", static_cast<int>(epoch + 1), loss < 0.5f ? "learning" : "guessing");
             std::fflush(stdout);
             checkpoints.on_epoch_end(net, epoch, {{"loss", loss}});
