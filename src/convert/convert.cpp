@@ -12,6 +12,7 @@
 #include "convert/named_vocabulary.h"
 #include "convert/pipeline.h"
 #include "convert/recast.h"
+#include "convert/refusal.h"
 #include "convert/scan.h"
 #include "convert/target.h"
 #include "convert/transfer.h"
@@ -107,18 +108,6 @@ void evaluate_recasts(const std::vector<Recast>& recasts, const WriteOptions& wr
     scan(items, cut_blocks(items), {write.threads, write.progress, write.cancel}, [](auto, auto) {});
 }
 
-/// Adds what was odd about the source to a refusal that it may have caused.
-[[noreturn]] void refuse_with_warnings(const Error& error, const Archive& archive) {
-    std::string message = error.message();
-    for (const std::string& warning : archive.warnings())
-        message += "; " + warning;
-    Error told(error.code(), std::move(message));
-    told.in(error.path().empty() ? archive.location().display() : error.path())
-        .tensor(error.tensor())
-        .hint(error.hint());
-    throw told;
-}
-
 WritePlan plan_of(Model& model, const Format& format, const Location& destination, const SaveOptions& save,
                   std::shared_ptr<const Archive> kept, Report& report) {
     check_dtypes(model, format, save);
@@ -159,6 +148,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     Model model = archive->release_model();
     describe_optimizer(model, optimizer);
     select_values(model, options.include, options.exclude, archive->problems(), report);
+    const Refusal refusal(*archive, model);
     std::vector<Recast> recasts;
     WritePlan plan;
     try {
@@ -177,11 +167,10 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         if (options.dtype) recasts = recast_weights(model, *options.dtype);
         plan =
             plan_of(model, format, destination, options.save, kept_around(format, archive, options), report);
+        if (!format.info().can.discards) check_losses(model, report, options.allow_loss);
     } catch (const Error& error) {
-        if (error.code() != ErrorCode::needs_config) throw;
-        refuse_with_warnings(error, *archive);
+        refusal.explain(error);
     }
-    if (!format.info().can.discards) check_losses(model, report, options.allow_loss);
     if (options.dry_run) {
         evaluate_recasts(recasts, options.write);
     } else {

@@ -126,7 +126,9 @@ Model fit(const Archive& source, Model model, const ConvertOptions& options, con
         plain.config_path = open_options.config_path;
         const auto archive = open(*options.like, plain);
         if (!archive->problems().empty()) throw Error(archive->problems().front());
-        return align(model, archive->release_model(), options.align, report);
+        Model filled = align(model, archive->release_model(), options.align, report);
+        filled.producer.restored = true;  // a template decides all of the layout, its flavour too
+        return filled;
     }
     if (!open_options.config.is_null() && !source.used_config()) {
         ConfigOptions config;

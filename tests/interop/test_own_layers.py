@@ -119,3 +119,34 @@ def test_a_checkpoint_does_not_tell_which_weight_is_trained(tied, target, tmp_pa
     folder, _ = tied
     done = tool.convert(folder / "d", tmp_path / target, "--config", folder / "a.keras", expect=tool.REFUSED)
     assert "'tied'" in done.stderr and not (tmp_path / target).exists()
+
+
+def test_a_subclassed_saved_model(tmp_path):
+    """It says that its class is the program's own, and fills files that the program saved."""
+
+    class Net(tf_keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.front, self.back = tf_keras.layers.Dense(3, activation="relu"), tf_keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.back(self.front(x))
+
+    def built(seed):
+        net = Net()
+        net(DATA)
+        random = np.random.default_rng(seed)
+        net.set_weights([random.standard_normal(w.shape) for w in net.get_weights()])
+        return net
+
+    net = built(5)
+    net.save(tmp_path / "saved", save_format="tf")
+    for name in ("x.keras", "x.h5"):
+        refused = tool.start("convert", tmp_path / "saved", tmp_path / name)
+        assert refused.code != 0 and "the program's own class 'Net'" in refused.stderr and "--like FILE" in refused.stderr, refused
+    for name in ("like.weights.h5", "like.h5"):
+        built(6).save_weights(tmp_path / name)
+        filled = tool.convert(tmp_path / "saved", tmp_path / ("filled-" + name), "--like", tmp_path / name)
+        other = built(7)
+        other.load_weights(tmp_path / ("filled-" + name))
+        assert np.array_equal(other(DATA), net(DATA)), filled

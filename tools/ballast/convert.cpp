@@ -111,7 +111,8 @@ void add_retry(Error& error, const Options& options, const std::string& source, 
     std::string_view extra;
     switch (error.code()) {
         case ErrorCode::needs_config:
-            extra = "--config MODEL.json";
+            extra =
+                error.hint().find("--config") == std::string::npos ? "--like FILE" : "--config MODEL.json";
             break;
         case ErrorCode::ambiguous_mapping:
             if (options.like.empty()) return;
