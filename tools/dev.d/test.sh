@@ -59,7 +59,8 @@ interop_step() {
     say "interop: running"
     (cd "$root" && env BALLAST_TOOL="$(tool_of "$1")" BALLAST_FILES="$files" BALLAST_BUILD="$dir" \
         TF_CPP_MIN_LOG_LEVEL=3 CUDA_VISIBLE_DEVICES= KERAS_BACKEND=tensorflow PYTHONDONTWRITEBYTECODE=1 \
-        "$python" -m pytest -q -p no:cacheprovider -n "$workers" --dist loadfile --junitxml "$report" tests/interop "${@:2}") >&2 || true
+        "$python" -m pytest -q -p no:cacheprovider -n "$workers" --dist loadfile --no-loadscope-reorder \
+        --junitxml "$report" tests/interop "${@:2}") >&2 || true
     count interop "$(tally junit "$report")"
 }
 
