@@ -46,17 +46,21 @@ stdfs::path state_path(const PathTemplate& name) {
 }
 
 bool tells_format(std::string_view name) {
-    const auto infos = Registry::current().infos();
-    return std::any_of(infos.begin(), infos.end(), [&](const FormatInfo* info) {
-        return std::any_of(info->extensions.begin(), info->extensions.end(),
-                           [&](std::string_view extension) { return name.ends_with(extension); });
+    return std::ranges::any_of(Registry::current().infos(), [&](const FormatInfo* info) {
+        return std::ranges::any_of(info->extensions,
+                                   [&](std::string_view extension) { return name.ends_with(extension); });
     });
 }
 
-/// As Keras 2 decides, by the name without its numbers: "run-0.57" has no suffix.
+/// As Keras 2 decides, by the name without its numbers ("run-0.57" has no suffix): weights become files of
+/// that prefix, a whole model a folder.
 std::string format_for(const CheckpointOptions& options, std::string_view name) {
     if (!options.save.format.empty() || tells_format(name)) return options.save.format;
-    return options.save_weights_only ? "tf_checkpoint" : "saved_model";
+    const Location::Kind kind =
+        options.save_weights_only ? Location::Kind::prefix : Location::Kind::directory;
+    const auto formats = Registry::current().infos();
+    const auto found = std::ranges::find(formats, kind, &FormatInfo::kind);
+    return found == formats.end() ? std::string() : std::string((*found)->id);
 }
 
 }  // namespace

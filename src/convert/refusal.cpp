@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dialect/own_layers.h"
+#include "model/config.h"
 
 namespace ballast {
 namespace {
@@ -36,7 +37,7 @@ Refusal::Refusal(const Archive& archive, const Model& model)
     : archive_(archive), own_model_(own_model_class(archive, model)), own_layer_(own_layer_problem(model)) {}
 
 void Refusal::explain(const Error& error) const {
-    if (error.code() == ErrorCode::lossy && own_layer_) throw *own_layer_;
+    if (error.code() == ErrorCode::lossy && own_tensors_.contains(error.tensor())) throw *own_layer_;
     if (error.code() != ErrorCode::needs_config) throw error;
     std::string message = error.message(), hint = error.hint();
     for (const std::string& warning : archive_.warnings())

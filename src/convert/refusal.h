@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "ballast/archive.h"
 #include "ballast/error.h"
@@ -22,8 +23,9 @@ public:
 
 private:
     const Archive& archive_;
-    std::string own_model_;           ///< the class of a subclassed model; "" for others
-    std::optional<Error> own_layer_;  ///< why the places of such a layer's variables are not known
+    std::string own_model_;                        ///< the class of a subclassed model; "" for others
+    std::optional<Error> own_layer_;               ///< why the places of such layers' variables are not known
+    std::unordered_set<std::string> own_tensors_;  ///< theirs, by stored names
 };
 
 }  // namespace ballast
