@@ -34,7 +34,14 @@ std::optional<Error> own_layer_problem(const Model& model) {
 }  // namespace
 
 Refusal::Refusal(const Archive& archive, const Model& model)
-    : archive_(archive), own_model_(own_model_class(archive, model)), own_layer_(own_layer_problem(model)) {}
+    : archive_(archive), own_model_(own_model_class(archive, model)), own_layer_(own_layer_problem(model)) {
+    if (!own_layer_) return;
+    for (const Layer& layer : model.layers) {
+        if (layer.class_name.empty() || weights_known(layer)) continue;
+        for (const Weight& weight : layer.weights)
+            if (weight.value.source()) own_tensors_.insert(weight.value.source()->stored_name);
+    }
+}
 
 void Refusal::explain(const Error& error) const {
     if (error.code() == ErrorCode::lossy && own_tensors_.contains(error.tensor())) throw *own_layer_;

@@ -150,3 +150,21 @@ def test_a_subclassed_saved_model(tmp_path):
         other = built(7)
         other.load_weights(tmp_path / ("filled-" + name))
         assert np.array_equal(other(DATA), net(DATA)), filled
+
+
+def test_a_saved_model_with_layers_in_an_own_layer(tmp_path):
+    """Not a loss to be allowed: where Keras 3 keeps these variables is not known."""
+
+    class Pair(tf_keras.layers.Layer):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.one, self.other = tf_keras.layers.Dense(4), tf_keras.layers.Dense(4)
+
+        def call(self, x):
+            return self.other(self.one(x))
+
+    inputs = tf_keras.Input((4,))
+    tf_keras.Model(inputs, tf_keras.layers.Dense(2)(Pair(name="pair")(inputs))).save(tmp_path / "saved", save_format="tf")
+    refused = tool.start("convert", tmp_path / "saved", tmp_path / "x.keras")
+    assert refused.code != 0 and "layer 'pair' (Pair) is the program's own" in refused.stderr, refused
+    assert "--allow-loss" not in refused.stderr and not (tmp_path / "x.keras").exists(), refused
