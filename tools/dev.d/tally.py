@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints 'PASSED FAILED SKIPPED' cases of a run: tally.py meson TESTLOG.json, or tally.py junit REPORT.xml.
+"""Prints 'PASSED FAILED SKIPPED' cases of a run: tally.py TESTLOG.json.
 
 A doctest program says its own numbers; a program that says none counts as one case. A program that ended badly
 without naming a failed case (a crash, a sanitizer, a time-out) adds one failed case. A missing log counts nothing.
@@ -8,7 +8,6 @@ without naming a failed case (a crash, a sanitizer, a time-out) adds one failed 
 import json
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
 
 CASES = re.compile(r"\[doctest\] test cases:\s*(\d+)\s*\|\s*(\d+) passed\s*\|\s*(\d+) failed(?:\s*\|\s*(\d+) skipped)?")
 ENDED_WELL = {"OK", "EXPECTEDFAIL"}
@@ -30,21 +29,9 @@ def tally_meson(path):
     return passed, failed, skipped
 
 
-def tally_junit(path):
-    passed = failed = skipped = 0
-    for suite in ElementTree.parse(path).getroot().iter("testsuite"):
-        bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-        left_out = int(suite.get("skipped", 0))
-        passed += int(suite.get("tests", 0)) - bad - left_out
-        failed += bad
-        skipped += left_out
-    return passed, failed, skipped
-
-
 def main():
-    kind, path = sys.argv[1:]
     try:
-        counts = {"meson": tally_meson, "junit": tally_junit}[kind](path)
+        counts = tally_meson(sys.argv[1])
     except FileNotFoundError:
         counts = (0, 0, 0)
     print(*counts)
