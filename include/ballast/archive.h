@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ballast/error.h"
@@ -77,36 +78,46 @@ public:
     /// `out` must be its byte_count() (invalid_argument). Errors: as of reading a file, damaged, truncated,
     /// checksum_mismatch.
     void read(std::size_t position, std::span<std::byte> out) const;
+    /// The same without exceptions; gives `out` back.
+    Result<std::span<std::byte>> try_read(std::size_t position, std::span<std::byte> out) const noexcept;
 
     /// The tensor as T: a view into the mapped file where the bytes lie contiguous, aligned and in native
     /// order, else an owned copy. `name` as in Index::find(). Errors: name_not_found, ambiguous_name,
     /// dtype_mismatch, and as of read().
     template <class T>
     Tensor<T> get(std::string_view name) const {
-        return typed<T>(name, false);
+        return typed<T>(bytes_of(name, dtype_of<T>, alignof(T), false));
     }
     /// Only a view; `unaligned` or `not_contiguous` where there cannot be one. Should another program
     /// truncate the file while a view (also one that get() gave) is in use, touching it kills this process
     /// (SIGBUS): use read() for files that others may change.
     template <class T>
     Tensor<T> view(std::string_view name) const {
-        return typed<T>(name, true);
+        return typed<T>(bytes_of(name, dtype_of<T>, alignof(T), true));
+    }
+    /// get() without exceptions.
+    template <class T>
+    Result<Tensor<T>> try_get(std::string_view name) const noexcept {
+        Result<Bytes> found = try_bytes_of(name, dtype_of<T>, alignof(T));
+        if (!found) return found.error();
+        return typed<T>(*std::move(found));
     }
 
 private:
     struct Bytes {
+        Shape shape;
         std::shared_ptr<const void> owner;
         std::span<const std::byte> bytes;
         bool view = false;
     };
-    Bytes bytes_of(std::size_t position, DType expected, std::size_t alignment, bool only_view) const;
+    Bytes bytes_of(std::string_view name, DType expected, std::size_t alignment, bool only_view) const;
+    // In the library: callers may be compiled without exceptions.
+    Result<Bytes> try_bytes_of(std::string_view name, DType expected, std::size_t alignment) const noexcept;
 
     template <class T>
-    Tensor<T> typed(std::string_view name, bool only_view) const {
-        const std::size_t position = index().find(name);
-        Bytes found = bytes_of(position, dtype_of<T>, alignof(T), only_view);
+    static Tensor<T> typed(Bytes found) {
         const auto* first = reinterpret_cast<const T*>(found.bytes.data());
-        return Tensor<T>(index().tensors()[position].shape, std::move(found.owner),
+        return Tensor<T>(std::move(found.shape), std::move(found.owner),
                          std::span<const T>(first, found.bytes.size() / sizeof(T)), found.view);
     }
 

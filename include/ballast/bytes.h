@@ -8,6 +8,7 @@
 // A plain value. A bare number does not convert: two gigabytes or two bytes is not to be guessed.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 #include "ballast/export.h"

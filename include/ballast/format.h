@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -108,16 +110,8 @@ public:
     /// for. An Error thrown by `make` is kept and thrown again to everyone who asks.
     template <class T, class Make>
     std::shared_ptr<T> shared(Make make) {
-        auto& slot = slots_[std::type_index(typeid(T))];
-        if (!slot.made) {
-            slot.made = true;
-            try {
-                slot.value = make();
-            } catch (...) {
-                slot.failure = std::current_exception();
-            }
-        }
-        if (slot.failure) std::rethrow_exception(slot.failure);
+        Slot& slot = slots_[std::type_index(typeid(T))];
+        fill(slot, [&make]() -> std::shared_ptr<void> { return make(); });
         return std::static_pointer_cast<T>(slot.value);
     }
 
@@ -127,6 +121,8 @@ private:
         std::shared_ptr<void> value;
         std::exception_ptr failure;
     };
+    /// In the library: callers may be compiled without exceptions.
+    static void fill(Slot& slot, const std::function<std::shared_ptr<void>()>& make);
     Location location_;
     OpenOptions options_;
     std::shared_ptr<const io::Source> source_;

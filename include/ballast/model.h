@@ -172,8 +172,9 @@ struct Producer {
     std::string flavor;         ///< "keras3", "tf_keras"; empty when unknown
     std::string keras_version;  ///< as written in the file; empty when not there
     std::string backend;  ///< "tensorflow", "theano", …: of legacy files, as written; empty when not there
-    /// The model came back out of the metadata of a format without layers (safetensors), which promises the
-    /// exact way back: a writer of `dialect` then writes `flavor` unless told otherwise.
+    /// The layout is not to be chosen again: the model came back out of the metadata of a format without
+    /// layers (safetensors), which promises the exact way back, or a template (ConvertOptions::like) gave it.
+    /// A writer of `dialect` then writes `flavor` and the stored keys as they are, unless told otherwise.
     bool restored = false;
     bool sharded = false;  ///< the tensors lie in the files of a set
 };

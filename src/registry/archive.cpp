@@ -46,9 +46,17 @@ void Archive::read(std::size_t position, std::span<std::byte> out) const {
     read_tensor(tensor, out);
 }
 
-Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size_t alignment,
+Result<std::span<std::byte>> Archive::try_read(std::size_t position,
+                                               std::span<std::byte> out) const noexcept {
+    return catching<std::span<std::byte>>([&] {
+        read(position, out);
+        return out;
+    });
+}
+
+Archive::Bytes Archive::bytes_of(std::string_view name, DType expected, std::size_t alignment,
                                  bool only_view) const {
-    const TensorInfo& tensor = index().tensors()[position];
+    const TensorInfo& tensor = index().tensors()[index().find(name)];
     if (tensor.dtype != expected) throw wrong_dtype(tensor, expected, location_);
     const std::uint64_t size = tensor.byte_count();
     if (const Extent* extent = plain_extent(tensor)) {
@@ -56,7 +64,7 @@ Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size
             const auto address = reinterpret_cast<std::uintptr_t>(mapped.get());
             if (address % alignment == 0) {
                 const std::byte* first = mapped.get();
-                return {std::move(mapped), {first, static_cast<std::size_t>(size)}, true};
+                return {tensor.shape, std::move(mapped), {first, static_cast<std::size_t>(size)}, true};
             }
             if (only_view) {
                 throw Error(ErrorCode::unaligned, "the tensor's bytes are not aligned for a view")
@@ -77,7 +85,12 @@ Archive::Bytes Archive::bytes_of(std::size_t position, DType expected, std::size
     std::shared_ptr<std::byte[]> copy(new std::byte[std::max<std::uint64_t>(size, 1)]);
     const std::span<std::byte> bytes(copy.get(), static_cast<std::size_t>(size));
     read_tensor(tensor, bytes);
-    return {std::move(copy), bytes, false};
+    return {tensor.shape, std::move(copy), bytes, false};
+}
+
+Result<Archive::Bytes> Archive::try_bytes_of(std::string_view name, DType expected,
+                                             std::size_t alignment) const noexcept {
+    return catching<Bytes>([&] { return bytes_of(name, expected, alignment, false); });
 }
 
 std::shared_ptr<Archive> open(const Location& location, const OpenOptions& options) {

@@ -35,6 +35,18 @@ std::span<const std::byte> Probe::head() {
     return head_;
 }
 
+void Probe::fill(Slot& slot, const std::function<std::shared_ptr<void>()>& make) {
+    if (!slot.made) {
+        slot.made = true;
+        try {
+            slot.value = make();
+        } catch (...) {
+            slot.failure = std::current_exception();
+        }
+    }
+    if (slot.failure) std::rethrow_exception(slot.failure);
+}
+
 Match Format::probe(Probe&) const {
     return {};
 }
