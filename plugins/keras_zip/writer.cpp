@@ -15,6 +15,7 @@
 #include "format.h"
 #include "io/names.h"
 #include "model/keras3_config.h"
+#include "model/optimizer_order.h"
 #include "tf_keras_config.h"
 
 namespace ballast::keras_zip {
@@ -134,10 +135,9 @@ Tree for_tf_keras(const Model& model, SaveOptions& options, Report& report) {
         options.include_optimizer = false;
         report.warn("tf_keras keeps no state of a legacy optimizer in a .keras: training starts it afresh");
     }
-    // An .h5 lists the variables of such an optimizer without saying whose they are.
-    const bool listed =
-        state && model.producer.dialect != keras_v3::dialect && model.optimizer->flavor == options.flavor;
-    if (is_loss_scaling(optimizer) && (!state || listed)) {
+    const bool lost =
+        state && model.optimizer->flavor != options.flavor && !restate_optimizer(model, options.flavor).state;
+    if (is_loss_scaling(optimizer) && (!state || lost)) {
         config.erase("compile_config");
         report.warn("tf_keras opens no loss scaling without its state");
         report.warn("the training config stays behind: compile the model after loading it");

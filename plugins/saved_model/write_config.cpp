@@ -9,6 +9,7 @@
 #include "container/bundle/write_bundle.h"
 #include "container/json/json.h"
 #include "dialect/guess.h"
+#include "dialect/keras_legacy_whole.h"
 #include "dialect/tf_graph_lower.h"
 #include "model/config.h"
 #include "write.h"
@@ -88,8 +89,8 @@ Tree described_model(const Model& model, const SaveOptions& options) {
     tree.set("must_restore_from_config", false);
     tree.set("is_graph_network", true);
     tree.set("config", config);
-    if (!options.weights_only && !model.training_config.is_null())
-        tree.set("training_config", model.training_config);
+    const Tree training = keras_legacy::whole_configs(model, layout::Framework::tf_keras).training;
+    if (!options.weights_only && !training.is_null()) tree.set("training_config", training);
     return tree;
 }
 

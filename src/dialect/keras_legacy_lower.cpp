@@ -207,6 +207,10 @@ private:
             report_.warn(
                 "Keras 3 opens an .h5 with optimizer state, but cannot go on training it: convert to .keras, "
                 "or with --without-optimizer");
+        else if (model_.optimizer->class_name.starts_with("LossScaleOptimizer") && !state.variables.empty())
+            report_.warn(
+                "tf_keras reads no state of a LossScaleOptimizer out of an .h5: it starts afresh there, and "
+                "goes on from a .keras (--flavor tf_keras)");
         write_state(state.variables);
     }
 

@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "model/optimizer_nested.h"
 #include "model/optimizer_order.h"
 
 namespace ballast::keras_legacy {
@@ -140,12 +141,6 @@ Tree training_from(const Tree& compiled, Framework framework) {
     config.set("class_name", optimizer_class(optimizer, framework));
     config.set("config", optimizer["config"]);
     return training;
-}
-
-/// Of an optimizer of tf_keras in a TensorFlow checkpoint: what it keeps beside its list of variables.
-bool is_beside(const OptimizerVariable& variable) {
-    return variable.of_weight.empty() && variable.value.shape().rank() == 0 && !variable.slot.empty() &&
-           variable.slot != "iteration";
 }
 
 /// Both frameworks list the variables of an optimizer within another among the outer one's, so the inner

@@ -10,6 +10,7 @@
 #include "dialect/keras_v3_parts.h"
 #include "dialect/keras_v3_tree.h"
 #include "dialect/reporting.h"
+#include "model/optimizer_nested.h"
 #include "model/optimizer_order.h"
 
 namespace ballast::keras_v3 {
@@ -102,9 +103,13 @@ void write_optimizer(Output& output, const Model& model, Framework flavor, const
         return report_dropped(report, optimizer, "the order of the optimizer state is unknown");
     if (optimizer.flavor != flavor_name(flavor)) return write_restated(output, model, flavor, report);
     const bool own = model.producer.dialect == dialect;
-    if (!own && optimizer.class_name.starts_with("LossScaleOptimizer"))
-        return report_dropped(report, optimizer,
-                              "a LossScaleOptimizer's state is nested in .weights.h5 files");
+    if (!own && optimizer.class_name.starts_with("LossScaleOptimizer")) {
+        for (const OptimizerVariable& variable : optimizer.variables)
+            if (is_beside(variable) && !variable.value.empty())
+                report.add(ReportEntry::Kind::dropped, source_name(variable.value), {},
+                           "no variable of a LossScaleOptimizer in .weights.h5 files");
+        return write_variables(output, nested(optimizer), flavor, false, report);
+    }
     write_variables(output, optimizer, flavor, own, report);
 }
 

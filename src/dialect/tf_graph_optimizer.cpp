@@ -5,10 +5,12 @@
 #include <bit>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "dialect/reporting.h"
 #include "dialect/tf_graph.h"
 #include "model/naming.h"
+#include "model/optimizer_nested.h"
 #include "model/optimizer_order.h"
 
 namespace ballast::tf_graph {
@@ -110,8 +112,6 @@ std::string obstacle(const Optimizer& optimizer, bool as_stored) {
         return "the optimizer state is " +
                (optimizer.flavor.empty() ? std::string("of unknown order") : optimizer.flavor + "'s") +
                " and has another order in tf_keras";
-    if (optimizer.class_name.starts_with("LossScaleOptimizer"))
-        return "a LossScaleOptimizer's state is nested in checkpoints";
     const bool by_number =
         optimizer.variables.front().stored_key == "vars/0" || optimizer.variables.front().stored_key == "0";
     if (!by_number && optimizer.variables.front().slot != "iteration")
@@ -123,16 +123,16 @@ std::string obstacle(const Optimizer& optimizer, bool as_stored) {
 /// optimizer of tf_keras.
 void write_restated(const Model& model, GraphBuilder& graph, Report& report) {
     RestatedOptimizer restated = restate_optimizer(model, "tf_keras");
-    if (restated.state && restated.state->class_name.starts_with("LossScaleOptimizer")) {
-        restated.state.reset();
-        restated.reason = "a LossScaleOptimizer's state is nested in checkpoints";
-    }
     if (!restated.state)
         return report_dropped(report, *model.optimizer,
                               "the optimizer state is of Keras 3: " + restated.reason);
     for (const std::string& note : restated.notes)
         report.warn(note);
-    bool rate = false;
+    if (is_nested(*restated.state)) {
+        restated.state->config = model.optimizer->config;
+        restated.state = without_copies(std::move(*restated.state));
+    }
+    bool rate = restated.state->config["config"]["learning_rate"].is_object();
     for (const TensorExpr& value : restated.unused) {
         if (!rate && value.dtype() == DType::float32 && value.shape().rank() == 0) {
             rate = true;
@@ -162,9 +162,15 @@ void write_optimizer(const Model& layers, const Model& model, bool as_stored, co
         return;
     }
     if (!as_stored && model.optimizer->flavor == "keras3") return write_restated(model, graph, report);
-    const Optimizer& optimizer = *model.optimizer;
+    Optimizer optimizer = *model.optimizer;
     if (const std::string reason = obstacle(optimizer, as_stored); !reason.empty())
         return report_dropped(report, optimizer, reason);
+    if (!as_stored && is_nested(optimizer)) {
+        for (const TensorExpr& value : unwrapped(optimizer).copies)
+            report.add(ReportEntry::Kind::matched, source_name(value), "optimizer/_variables",
+                       "the same variable");
+        optimizer = without_copies(std::move(optimizer));
+    }
     Writer writer(optimizer, as_stored, graph, report);
     if (optimizer.flavor != "legacy") return writer.new_style();
     std::map<std::string, Node> variables;

@@ -34,7 +34,30 @@ bool is_inner(const OptimizerVariable& variable) {
     return variable.stored_key.starts_with(inner_vars);
 }
 
+/// The outer optimizer's list, whose first `own` are its own, and the inner one's behind it.
+void add_copies(std::vector<OptimizerVariable>& variables, std::size_t own) {
+    const std::size_t count = variables.size();
+    for (std::size_t i = own; i < count; ++i) {
+        variables.push_back(variables[i]);
+        variables.back().stored_key = std::string(inner_vars) + std::to_string(i - own);
+    }
+    for (std::size_t i = 0; i < count; ++i)
+        variables[i].stored_key = "vars/" + std::to_string(i);
+}
+
 }  // namespace
+
+OptimizerVariable zeros(const Shape& shape) {
+    auto tensor = std::make_shared<TensorInfo>();
+    tensor->dtype = DType::float32;
+    tensor->shape = shape;
+    return {TensorExpr(TensorRef(std::move(tensor))), {}, {}, {}};
+}
+
+bool is_beside(const OptimizerVariable& variable) {
+    return variable.of_weight.empty() && variable.value.shape().rank() == 0 && !variable.slot.empty() &&
+           variable.slot != "iteration";
+}
 
 OptimizerVariable constant(float value) {
     return stored(value, DType::float32);
@@ -82,20 +105,31 @@ LossScaled unwrapped(const Optimizer& optimizer) {
 }
 
 void wrap(Optimizer& inner, bool keras3, std::optional<double> initial_scale) {
-    std::vector<OptimizerVariable> variables;
     if (keras3) {
-        variables = {constant(std::int64_t{0}), constant(0.0F), constant(std::int64_t{0}),
-                     constant(static_cast<float>(initial_scale.value_or(default_scale)))};
+        const std::vector<OptimizerVariable> own = {
+            constant(std::int64_t{0}), constant(0.0F), constant(std::int64_t{0}),
+            constant(static_cast<float>(initial_scale.value_or(default_scale)))};
+        inner.variables.insert(inner.variables.begin(), own.begin(), own.end());
     }
-    variables.insert(variables.end(), inner.variables.begin(), inner.variables.end());
-    for (std::size_t i = 0; i < variables.size(); ++i)
-        variables[i].stored_key = "vars/" + std::to_string(i);
-    for (std::size_t i = 0; i < inner.variables.size(); ++i) {
-        variables.push_back(std::move(inner.variables[i]));
-        variables.back().stored_key = std::string(inner_vars) + std::to_string(i);
-    }
-    inner.variables = std::move(variables);
+    add_copies(inner.variables, keras3 ? own_of_keras3 : 0);
     inner.class_name = "LossScaleOptimizer";
+}
+
+Optimizer nested(Optimizer optimizer) {
+    std::erase_if(optimizer.variables, is_beside);
+    const std::size_t own = optimizer.flavor == "keras3" ? own_of_keras3 : 0;
+    add_copies(optimizer.variables, std::min(own, optimizer.variables.size()));
+    return optimizer;
+}
+
+Optimizer without_copies(Optimizer optimizer) {
+    std::erase_if(optimizer.variables, is_inner);
+    const Tree inner = optimizer.config["config"]["inner_optimizer"];
+    optimizer.class_name = plain_class(inner["class_name"].as_string());
+    optimizer.config = inner;
+    for (OptimizerVariable& variable : optimizer.variables)
+        if (variable.stored_key.starts_with("vars/")) variable.stored_key.clear();
+    return optimizer;
 }
 
 }  // namespace ballast

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <utility>
@@ -116,7 +117,7 @@ Parts parts_of(const Optimizer& optimizer) {
             parts.iteration = &variable;
         else if (single && variable.slot == "learning_rate")
             parts.rate = &variable;
-        else if (single && legacy)
+        else if (single && (legacy || is_beside(variable)))
             parts.others.push_back(variable.value);
         else
             parts.slots.push_back(variable);
@@ -258,7 +259,7 @@ RestatedOptimizer to_keras3(const Optimizer& optimizer, bool scheduled, const st
     return result;
 }
 
-RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
+RestatedOptimizer to_tf_keras(const Optimizer& optimizer, const std::vector<Shape>& weights) {
     const Variables& all = optimizer.variables;
     if (all.empty() || !is_scalar(all.front()))
         return refused("its variables do not begin with the iteration");
@@ -270,8 +271,11 @@ RestatedOptimizer to_tf_keras(const Optimizer& optimizer) {
     std::size_t begin = 1, end = all.size();
     if (begin < end && is_scalar_float(all[begin])) result.unused.push_back(all[begin++].value);
     if (begin + 1 < end && is_scalar_float(all[end - 1]))
-        result.unused.push_back(all[--end].value);  // Nadam's product
-    if (begin == end) return refused("tf_keras' optimizers have slots, and this one has none");
+        result.unused.push_back(all[--end].value);      // Nadam's product
+    if (begin == end && optimizer.class_name == "SGD")  // its momentum, which is kept when it is not used
+        std::ranges::transform(weights, std::back_inserter(state.variables), zeros);
+    else if (begin == end)
+        return refused("tf_keras' optimizers have slots, and this one has none");
     for (std::size_t i = begin; i < end; ++i) {
         if (optimizer.class_name == "Adafactor" && is_scalar(all[i]) && !is_scalar_float(all[i])) {
             result.unused.push_back(all[i].value);
@@ -316,14 +320,6 @@ RestatedOptimizer as_named(Optimizer& optimizer) {
     return result;
 }
 
-}  // namespace
-
-std::string plain_class(std::string_view name) {
-    return std::string(name.substr(name.rfind('>') + 1));
-}
-
-namespace {
-
 /// An optimizer that is not within another. `compiled` is its node in the config that goes along.
 RestatedOptimizer restate_single(const Model& model, Optimizer optimizer, const Tree& compiled, bool keras3) {
     const auto framework = keras3 ? layout::Framework::keras3 : layout::Framework::tf_keras;
@@ -334,7 +330,7 @@ RestatedOptimizer restate_single(const Model& model, Optimizer optimizer, const 
     if (!named.reason.empty()) return named;
     RestatedOptimizer result =
         keras3 ? to_keras3(optimizer, is_scheduled(compiled), trained_shapes(model, framework))
-               : to_tf_keras(optimizer);
+               : to_tf_keras(optimizer, trained_shapes(model, framework));
     if (!result.state) return result;
     result.unused.insert(result.unused.end(), named.unused.begin(), named.unused.end());
     result.notes.insert(result.notes.end(), named.notes.begin(), named.notes.end());
@@ -344,6 +340,10 @@ RestatedOptimizer restate_single(const Model& model, Optimizer optimizer, const 
 }
 
 }  // namespace
+
+std::string plain_class(std::string_view name) {
+    return std::string(name.substr(name.rfind('>') + 1));
+}
 
 RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor) {
     const bool keras3 = flavor == "keras3";

@@ -111,12 +111,8 @@ def test_training_goes_on(kind, optimizer, tmp_path):
     model = compiled(framework, OPTIMIZERS[optimizer])
     source = tmp_path / f"old.{'h5' if kind == 'h5' else 'keras'}"
     model.save(str(source))
-    done = tool.convert(source, tmp_path / "new.keras", "--flavor", "tf_keras")
-    if (kind, optimizer) == ("h5", "loss_scale"):  # tf_keras does not get the state out of its own .h5 either
-        assert "compile the model after loading" in done.stderr
-        assert tf_keras.models.load_model(str(tmp_path / "new.keras")).optimizer is None
-    else:
-        goes_on(model, tmp_path / "new.keras")
+    tool.convert(source, tmp_path / "new.keras", "--flavor", "tf_keras")
+    goes_on(model, tmp_path / "new.keras")
 
 
 def test_legacy_optimizers_start_afresh(tmp_path):
