@@ -20,6 +20,10 @@ namespace ballast::tf_graph {
 /// Producer::dialect of what lift() makes out of an object graph, and out of names alone.
 inline constexpr std::string_view dialect = "tf_graph", name_dialect = "tf_names";
 
+/// Key of the metadata of an archive and its model: the edge from the checkpoint's root to the model, as in
+/// tf.train.Checkpoint(model=…); not there where the root is the model.
+inline constexpr std::string_view model_at = "model_at";
+
 /// Where an optimizer of tf_keras keeps its learning rate.
 inline constexpr std::string_view rate_edge = "_learning_rate";
 

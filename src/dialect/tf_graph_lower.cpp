@@ -65,11 +65,13 @@ public:
             nodes_.of_weight[id].resize(model.layers[id].weights.size(), GraphBuilder::root);
     }
 
-    VariableNodes by_keys() {
+    /// `at`: where the model is held; empty at the root.
+    VariableNodes by_keys(const std::string& at) {
         for (LayerId id = 0; id < model_.layers.size(); ++id) {
             const Layer& layer = model_.layers[id];
             for (std::uint32_t i = 0; i < layer.weights.size(); ++i) {
-                const std::string path = joined(layer.stored_key, layer.weights[i].stored_key);
+                std::string path = joined(layer.stored_key, layer.weights[i].stored_key);
+                if (!at.empty()) path = joined(at, path);
                 if (!layer.weights[i].value.empty())
                     put({id, i}, graph_.walk(GraphBuilder::root, path), path);
             }
@@ -278,11 +280,36 @@ Error no_order() {
             "give the architecture: --config MODEL.json (written by model.to_json()), or a whole-model .h5");
 }
 
+/// The edge that the model was held by in the checkpoint it came from, where that is wanted again.
+std::string wanted_edge(const Model& model, const SaveOptions& options, Report& report) {
+    const std::string_view edge = model.metadata[model_at].as_string();
+    if (edge.empty()) return {};
+    if (options.flavor == checkpoint_flavor) return escape_edge(edge);
+    report.note(
+        "in the source, the model is '" + std::string(edge) +
+        "' of a tf.train.Checkpoint; here it is the root, as load_weights() takes it (SaveOptions::flavor "
+        "checkpoint, in the tool --as checkpoint, keeps its place)");
+    return {};
+}
+
+/// What tf.train.Checkpoint(model) looks for lies at the root, what tf.train.Checkpoint(model=model) looks
+/// for below `at`: both names lead to the same objects.
+void name_twice(GraphBuilder& graph, const std::string& at) {
+    const Node model = graph.walk(GraphBuilder::root, at);
+    const auto of_root = graph.graph().nodes[GraphBuilder::root].children;
+    const auto of_model = graph.graph().nodes[model].children;
+    for (const proto::ObjectReference& edge : of_model)
+        graph.link(GraphBuilder::root, edge.name, edge.node);
+    for (const proto::ObjectReference& edge : of_root)
+        if (edge.node != model) graph.link(model, edge.name, edge.node);
+}
+
 void lower_layers(const Model& model, const SaveOptions& options, bool whole, Report& report,
                   bundle::Builder& bundle) {
     GraphBuilder graph;
     const bool own = model.producer.dialect == dialect;
     const bool as_stored = own && (model.producer.flavor != "keras3" || !has_classes(model));
+    const std::string at = as_stored && !whole ? wanted_edge(model, options, report) : std::string();
     VariableNodes nodes;
     Model guessed;
     const Model* written = &model;
@@ -291,7 +318,7 @@ void lower_layers(const Model& model, const SaveOptions& options, bool whole, Re
             report.note(
                 "these are Keras 3's objects: tf.train.Checkpoint of the Keras 3 model restores them, "
                 "tf_keras does not");
-        nodes = LayerWriter(model, graph, report).by_keys();
+        nodes = LayerWriter(model, graph, report).by_keys(at);
     } else if (has_classes(model)) {
         if (!own) require_places(model, Placing::by_path, "an object graph");
         nodes = LayerWriter(model, graph, report).by_classes();
@@ -305,6 +332,7 @@ void lower_layers(const Model& model, const SaveOptions& options, bool whole, Re
         throw no_order();
     }
     write_optimizer(*written, model, as_stored, options, nodes, graph, report);
+    if (!at.empty()) name_twice(graph, at);
     if (options.flavor == checkpoint_flavor)
         graph.set(graph.child(GraphBuilder::root, "save_counter"), "save_counter", "save_counter",
                   scalar(DType::int64, "save_counter", 1));

@@ -156,6 +156,11 @@ public:
         keep_rest();
         lifting_.blobs.insert(lifting_.blobs.end(), std::move_iterator(assets_.begin()),
                               std::move_iterator(assets_.end()));
+        // Kept by the model as well, for the way back into a checkpoint.
+        if (!view_.model_edge().empty()) {
+            model.metadata = Tree::object();
+            model.metadata.set(model_at, view_.model_edge());
+        }
         Tree metadata = metadata_tree();
         ArchiveContents contents = lifting_.finish(Lifting::IndexOrder::as_bound);
         contents.kind = "weights";
@@ -230,7 +235,7 @@ private:
         if (!lifting_.model.producer.flavor.empty()) metadata.set("flavor", lifting_.model.producer.flavor);
         metadata.set("shards", bundle_.shards());
         if (bundle_.big_endian()) metadata.set("byte_order", "big");
-        if (!view_.model_edge().empty()) metadata.set("model_at", view_.model_edge());
+        if (!view_.model_edge().empty()) metadata.set(model_at, view_.model_edge());
         if (save_counter_ != no_node)
             metadata.set("save_counter", stored_name(view_.value(save_counter_)->key));
         return metadata;

@@ -256,6 +256,31 @@ def test_checkpoint_flavor(tmp_path):
         assert ours.tobytes() == theirs.tobytes()
 
 
+@pytest.mark.parametrize("name", ["adam", "legacy-adam"])
+@pytest.mark.parametrize("options", [[], ["--max-shard-size", "100B"]], ids=["one file", "files"])
+def test_a_model_below_the_root_is_found_there_again(name, options, tmp_path):
+    """A tf.train.Checkpoint of several things, rewritten; a model that is its only one also at the root."""
+    model = trained(tf_keras, OPTIMIZERS[name]())
+    things = {"model": model, "optimizer": model.optimizer, "step": tf.Variable(7, dtype=tf.int64)}
+    source = tf.train.Checkpoint(**things).write(str(tmp_path / "ck"))
+    tool.convert(source, tmp_path / "out", "--to", "tf", "--as", "checkpoint", *options)
+    assert_same(reader_values(tmp_path / "out"), reader_values(source))
+    other = trained(tf_keras, OPTIMIZERS[name]())
+    step = tf.Variable(0, dtype=tf.int64)
+    status = tf.train.Checkpoint(model=other, optimizer=other.optimizer, step=step).restore(str(tmp_path / "out"))
+    status.assert_consumed()
+    assert state_of(other) == state_of(model) and step.numpy() == 7
+
+    alone = tf.train.Checkpoint(model=model).write(str(tmp_path / "alone"))
+    tool.convert(alone, tmp_path / "root", "--to", "tf", "--as", "checkpoint", *options)
+    for made in (lambda m: tf.train.Checkpoint(m), lambda m: tf.train.Checkpoint(model=m)):
+        other = trained(tf_keras, OPTIMIZERS[name]())
+        status = made(other).restore(str(tmp_path / "root"))
+        status.assert_consumed()
+        status.assert_existing_objects_matched()
+        assert state_of(other) == state_of(model)
+
+
 def assert_state_is_read(name, model, prefix, folder):
     assert_same(read_ours(prefix, folder), reader_values(prefix))
     parts = {t["stored_name"]: t for t in tool.inspect(prefix)["tensors"]}
