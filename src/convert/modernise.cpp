@@ -10,6 +10,7 @@
 
 #include "ballast/align.h"
 #include "ballast/error.h"
+#include "convert/own_places.h"
 #include "model/config.h"
 #include "model/foreign_weights.h"
 #include "model/migrate/keras3_h5.h"
@@ -113,61 +114,6 @@ void give_cells_to_cudnn(Model& model) {
     }
 }
 
-/// What layers of the program's own classes hold is in no config: the target gets the places that the source
-/// has. `before` leads from the target's canonical paths to the source's.
-class OwnLayers {
-public:
-    OwnLayers(const Model& source, Model& target) : source_(source), target_(target) {}
-
-    void take_over(const std::map<std::string, std::string>& before) {
-        const CanonicalNames old = canonical_names(source_), now = canonical_names(target_);
-        std::map<std::string, LayerId> by_path;
-        for (LayerId id = 0; id < source_.layers.size(); ++id)
-            if (!old.layers[id].empty()) by_path.emplace(old.layers[id], id);
-        const auto count = static_cast<LayerId>(target_.layers.size());
-        for (LayerId id = 0; id < count; ++id) {
-            const Layer& layer = target_.layers[id];
-            if (id == target_.root || layer.class_name.empty() || weights_known(layer)) continue;
-            const auto renamed = before.find(now.layers[id]);
-            const auto found = by_path.find(renamed == before.end() ? now.layers[id] : renamed->second);
-            if (found != by_path.end()) fill(id, found->second);
-        }
-    }
-
-private:
-    void fill(LayerId into, LayerId from) {
-        copies_[from] = into;
-        std::vector<LayerId> pending = {from};
-        while (!pending.empty()) {
-            const LayerId id = pending.back();
-            pending.pop_back();
-            for (Weight weight : source_.layers[id].weights) {
-                // Known by the names of layers within, whose attributes they do not tell.
-                if (weight.role.find('/') != std::string::npos) continue;
-                weight.value = {};
-                target_.layers[copies_[id]].weights.push_back(std::move(weight));
-            }
-            for (Edge edge : source_.layers[id].edges) {
-                const auto [known, fresh] =
-                    copies_.try_emplace(edge.child, static_cast<LayerId>(target_.layers.size()));
-                if (fresh) {
-                    Layer copy = source_.layers[edge.child];
-                    copy.weights.clear();
-                    copy.edges.clear();
-                    target_.layers.push_back(std::move(copy));
-                    pending.push_back(edge.child);
-                }
-                edge.child = known->second;
-                target_.layers[copies_[id]].edges.push_back(std::move(edge));
-            }
-        }
-    }
-
-    const Model& source_;
-    Model& target_;
-    std::map<LayerId, LayerId> copies_;
-};
-
 /// Compile data that Keras 3 does not have are left behind: the model loads without them.
 void add_training(const Model& old, const Migrated& migrated, const migrate::Options& options, Tree& config,
                   Report& report) {
@@ -209,7 +155,7 @@ Model modernised(Model model, Report& report) {
     AlignOptions places;
     places.map = rules_for(model, migrated);
     Model places_of = model_from_config(migrated.config);
-    OwnLayers(model, places_of).take_over(old_paths(migrated));
+    take_own_places(model, places_of, old_paths(migrated));
     Model result = align(model, places_of, places, report);
     fit_recurrent_weights(result, report);
     result.config = std::move(config);

@@ -9,7 +9,9 @@
 
 #include "ballast/error.h"
 #include "container/json/json.h"
+#include "convert/own_places.h"
 #include "convert/transfer.h"
+#include "dialect/keras_v3.h"
 #include "dialect/reporting.h"
 #include "model/config.h"
 #include "model/foreign_weights.h"
@@ -117,6 +119,29 @@ void describe_optimizer(Model& model, const Tree& node) {
     model.optimizer->config.set("config", node["config"]);
 }
 
+/// Low-rank factors, which the files of Keras 3 hold within the kernel: no place waits for them where the
+/// source has none.
+void leave_merged(const Model& source, Model& places) {
+    const auto has_factor = [](const Layer& layer) {
+        return std::ranges::any_of(layer.weights, [](const Weight& weight) {
+            return !weight.value.empty() && weight.role.starts_with("lora_");
+        });
+    };
+    const bool tensors = std::ranges::any_of(source.loose, [](const LooseTensor& tensor) {
+        return tensor.name.find("lora_") != std::string::npos;
+    });
+    if (tensors || std::ranges::any_of(source.layers, has_factor)) return;
+    drop_left_out(places, layout::Framework::keras3, &layout::OwnWeight::not_in_v3);
+}
+
+/// Whether the source comes from a file whose framework and layout are those of the target.
+bool tells_places_for(const Model& source, const Model& target, const ConvertOptions& options) {
+    const bool keras3 = config_framework(target.config) == layout::Framework::keras3;
+    const std::string_view flavor = keras3 ? "keras3" : "tf_keras";
+    return source.has_layers() && source.producer.dialect == keras_v3::dialect &&
+           source.producer.flavor == flavor && (options.save.flavor.empty() || options.save.flavor == flavor);
+}
+
 Model fit(const Archive& source, Model model, const ConvertOptions& options, const OpenOptions& open_options,
           Report& report) {
     if (options.like) {
@@ -134,8 +159,16 @@ Model fit(const Archive& source, Model model, const ConvertOptions& options, con
         ConfigOptions config;
         config.limits = open_options.limits;
         config.where = open_options.config_path;
-        Model fitted = align(model, model_from_config(open_options.config, config), options.align, report);
+        Model places = model_from_config(open_options.config, config);
+        leave_merged(model, places);
+        const Layer& root = places.layers[places.root];
+        const bool own_model = !root.class_name.empty() && !weights_known(root);
+        const bool told = tells_places_for(model, places, options);
+        if (told) take_own_places(model, places);
+        Model fitted = align(model, std::move(places), options.align, report);
         fit_recurrent_weights(fitted, report);
+        if (told && own_model)
+            fitted.producer = model.producer;  // its config tells no layout, the file's keys do
         return fitted;
     }
     if (!options.align.map.empty()) return renamed_tensors(model, options.align.map, report);
@@ -225,6 +258,15 @@ void check_complete(Model& model, const Report& report) {
     for (const TensorExpr* value : model_values(model)) {
         const std::string name = source_name(*value);
         if (mentioned.contains(name)) continue;
+        const Layer* root = model.has_layers() ? &model.layers[model.root] : nullptr;
+        if (root != nullptr && !root->class_name.empty() && !weights_known(*root))
+            throw Error(ErrorCode::ambiguous_mapping,
+                        "the model is of the program's own class " + root->class_name +
+                            ", and the source does not tell where the target keeps its variables")
+                .tensor(name)
+                .hint(
+                    "load the file in the program that knows the class and save it from there, or convert "
+                    "to safetensors; a file saved by that program settles it: --like FILE");
         throw Error(ErrorCode::internal,
                     "the tensor has no place in the target and would be lost without a word")
             .tensor(name)

@@ -3,8 +3,11 @@
 #include "model/config.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "ballast/error.h"
 #include "model/config_node.h"
@@ -29,12 +32,16 @@ Tree cut_node(const Tree& node) {
     return shell;
 }
 
+/// InceptionResNetV2's own: it has no weights, and a counterpart in Keras 3.
+constexpr std::string_view scaling_of_applications = "Custom>CustomScaleLayer";
+
 class Builder {
 public:
     Builder(Model& model, const ConfigOptions& options, layout::Framework framework)
         : model_(model), options_(options), framework_(framework) {}
 
     LayerId build_root(const Tree& node);
+    void note_own_classes() const;
 
 private:
     /// Layer objects by shared_object_id, while one saving scope lasts.
@@ -65,6 +72,7 @@ private:
     Model& model_;
     const ConfigOptions& options_;
     layout::Framework framework_;
+    std::map<std::string, std::vector<std::string>> own_classes_;  ///< names of layers by class
     Scope shared_;
     bool in_scope_ = false;
 };
@@ -186,6 +194,24 @@ void Builder::set_save_order(LayerId id, const std::vector<std::uint32_t>& edge_
     if (!std::is_sorted(edge_positions.begin(), edge_positions.end())) layer(id).save_order = edge_positions;
 }
 
+/// One line for each class, however many layers have it.
+void Builder::note_own_classes() const {
+    constexpr std::size_t shown = 3;
+    for (const auto& [name, layers] : own_classes_) {
+        if (name == scaling_of_applications) continue;
+        const std::string why = " the class " + name + ", which is not built into Keras: ";
+        if (layers.size() == 1) {
+            note("layer '" + layers.front() + "' has" + why + "its weights are known by position only");
+            continue;
+        }
+        std::string names;
+        for (std::size_t i = 0; i < std::min(shown, layers.size()); ++i)
+            names += (i == 0 ? "'" : ", '") + layers[i] + "'";
+        note(std::to_string(layers.size()) + " layers have" + why +
+             "their weights are known by position only (" + names + (layers.size() > shown ? ", …)" : ")"));
+    }
+}
+
 /// A layer's config with the nested nodes among it cut down; they become Layers.
 Tree layer_config(const Tree& config, const layout::Variant& variant) {
     Tree own = Tree::object();
@@ -206,9 +232,7 @@ void Builder::add_built_in(LayerId id, const ConfigNode& node, std::uint32_t dep
         layer(id).config = *node.config;
         if (kind_of(layer(id)) == LayerKind::operation) return;
         const std::string package = node.package.empty() ? "" : node.package + '>';
-        note("layer '" + std::string(node.name) + "' has the class " + package +
-             std::string(node.class_name) +
-             ", which is not built into Keras: its weights are known by position only");
+        own_classes_[package + std::string(node.class_name)].emplace_back(node.name);
         return;
     }
     const layout::Variant* variant = layout::choose_variant(*known, config_lookup(*node.config), framework_);
@@ -316,7 +340,9 @@ Model model_from_config(Tree config, const ConfigOptions& options) {
     Model model;
     const layout::Framework framework = options.framework ? *options.framework : config_framework(config);
     model.config = std::move(config);
-    model.root = Builder(model, options, framework).build_root(model.config);
+    Builder builder(model, options, framework);
+    model.root = builder.build_root(model.config);
+    builder.note_own_classes();
     return model;
 }
 
