@@ -157,6 +157,10 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         reorder_flattened(model, options.flatten_orders, report, options.save.include_optimizer);
         if (holds_whole_models(format.info()) && !open_options.config.is_null())
             model.config = open_options.config;
+        const bool whole = holds_whole_models(format.info()) ||
+                           (format.info().can.config && offers(format.info(), "keras3"));
+        if (whole && !options.save.weights_only && open_options.config.is_null())
+            require_vocabularies(model, !options.allow_loss.empty(), report);
         if (wants_keras3(format.info(), options.save)) {
             describe_fitted_bins(model, open_options.limits, report);
             write_out_vocabularies(model, open_options.limits, report);

@@ -14,6 +14,7 @@
 
 #include "ballast/error.h"
 #include "ballast/io.h"
+#include "dialect/tf_graph.h"
 
 namespace ballast {
 namespace {
@@ -24,6 +25,20 @@ bool is_lookup(std::string_view class_name) {
 
 std::string_view file_name(std::string_view path) {
     return path.substr(path.find_last_of("/\\") + 1);
+}
+
+/// Layers that were fitted to data, by what to call them.
+void find_fitted(const Tree& node, std::vector<std::string>& found) {
+    for (const Tree& item : node.items())
+        find_fitted(item, found);
+    const std::string class_name(node["class_name"].as_string());
+    const Tree& config = node["config"];
+    const auto size = config["vocabulary_size"].as_int64();  // with the places of unknown words
+    const bool empty = size && *size <= config["num_oov_indices"].as_int64().value_or(1);
+    if (is_lookup(class_name) && config.is_object() && config["vocabulary"].is_null() && !empty)
+        found.push_back("layer '" + std::string(config["name"].as_string()) + "' (" + class_name + ")");
+    for (const auto& [key, value] : node.members())
+        find_fitted(value, found);
 }
 
 /// The configs of layers that name a file.
@@ -86,6 +101,21 @@ Tree words_of(std::string_view text, bool numbers, std::string_view path) {
 }
 
 }  // namespace
+
+void require_vocabularies(const Model& model, bool may_lose, Report& report) {
+    if (model.producer.dialect != tf_graph::dialect) return;
+    std::vector<std::string> fitted;
+    find_fitted(model.config, fitted);
+    if (fitted.empty()) return;
+    const std::string text =
+        fitted.front() + ": the vocabulary it was fitted to is in the SavedModel's functions alone";
+    if (may_lose) return report.warn(text + ", and is lost");
+    throw Error(ErrorCode::unsupported, text)
+        .hint(
+            "load the SavedModel with tf_keras, save it there as .keras, which holds vocabularies, and "
+            "convert "
+            "that");
+}
 
 void write_out_vocabularies(Model& model, const Limits& limits, Report& report) {
     std::vector<std::pair<std::string, Tree*>> named;
