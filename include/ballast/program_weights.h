@@ -51,6 +51,9 @@ struct SaveWeightsOptions {
     Compression compression{};  ///< of HDF5, or none
     /// The architecture as JSON text (model.to_json()), for formats that ask for it: TensorFlow checkpoints.
     std::string config{};
+    /// For save_model(): the training config as JSON text (LoadedModel::training_config) beside a config that
+    /// does not hold it: Keras 2's, and those out of an .h5.
+    std::string training_config{};
     Names names = Names::canonical;  ///< of tensors in formats without layers
     bool include_optimizer = true;   ///< false: save_model() leaves out the optimizer it is given
     bool durable = true;             ///< survives power loss once the call is back
@@ -113,7 +116,8 @@ struct ProgramSlot {
     ProgramModel tensors;  ///< described as the model is; only those of trained weights are used
 };
 
-/// The state of the program's optimizer, in the order of Keras 3. Slots refer to the program's memory.
+/// The state of the program's optimizer: slots in the order of Keras 3, whatever file it is of. Slots refer
+/// to the program's memory.
 struct ProgramOptimizer {
     std::int64_t iteration = 0;             ///< steps done
     std::optional<double> learning_rate{};  ///< nothing for a schedule, which is no state
@@ -146,20 +150,23 @@ BALLAST_API Model model_of(const ProgramModel& model);
 /// ambiguous_mapping or shape_mismatch where the program's layers are not the config's.
 BALLAST_API Report save_model(const ProgramModel& model, std::string_view config, const Location& target,
                               const SaveWeightsOptions& options = {});
-/// load_weights() from a whole model, whose architecture it hands back. Errors: also needs_config when the
-/// file holds none; then nothing has changed.
+/// load_weights() from a whole model, whose architecture it hands back, LoadWeightsOptions::config where the
+/// file holds none. Errors: also needs_config when there is neither; then nothing has changed.
 BALLAST_API LoadedModel load_model(const ProgramModel& model, const Location& source,
                                    const LoadWeightsOptions& options = {});
 
-/// save_model() with an optimizer's state, for a .keras of Keras 3, whose next training step goes on with it;
-/// `config` must be of a compiled model. Errors: also unsupported for other formats, shape_mismatch for slots
-/// that are not described as the model is.
+/// save_model() with an optimizer's state, in the order of the framework that the file is for, whose next
+/// training step goes on with it; `config`, or SaveWeightsOptions::training_config, must tell what the model
+/// is compiled with. Formats of weights with a place for the state (TensorFlow checkpoints) are taken, too;
+/// they leave the architecture out. Errors: also invalid_argument for a model that is not compiled,
+/// unsupported for an optimizer that the framework does not have in this way, shape_mismatch for slots that
+/// are not described as the model is.
 BALLAST_API Report save_model(const ProgramModel& model, const ProgramOptimizer& optimizer,
                               std::string_view config, const Location& target,
                               const SaveWeightsOptions& options = {});
 /// load_model() that also fills the slots and sets the optimizer's numbers, all or nothing; of a file without
-/// state it leaves them. Errors: also unsupported for other state than Keras 3's, shape_mismatch for another
-/// number of slots.
+/// state it leaves them. A file without an architecture needs LoadWeightsOptions::config. Errors: also
+/// unsupported for state that no rule brings to Keras 3's order, shape_mismatch for another number of slots.
 BALLAST_API LoadedModel load_model(const ProgramModel& model, ProgramOptimizer& optimizer,
                                    const Location& source, const LoadWeightsOptions& options = {});
 
@@ -171,6 +178,8 @@ BALLAST_API Result<Report> try_save_weights(const std::function<ProgramModel()>&
 BALLAST_API Result<LoadReport> try_load_weights(const std::function<ProgramModel()>& model,
                                                 const std::filesystem::path& source,
                                                 const LoadWeightsOptions& options) noexcept;
+BALLAST_API Result<Report> try_save_model(const std::function<Report()>& save) noexcept;
+BALLAST_API Result<LoadedModel> try_load_model(const std::function<LoadedModel()>& load) noexcept;
 
 }  // namespace detail
 }  // namespace ballast

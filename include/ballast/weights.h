@@ -78,16 +78,18 @@ LoadedModel load_model(Net& net, const std::filesystem::path& source,
 template <class T>
 concept OptimizerStruct = std::is_class_v<T> && std::is_aggregate_v<T> && !TensorLike<T>;
 
-/// save_model() with the state of the optimizer, which Keras 3 goes on with: a plain struct with a field of
-/// the net's own type for each slot, in Keras' order, the number of steps and the learning rate. Other
-/// numbers are settings, which the config tells.
+/// save_model() with the state of the optimizer, with which the file's framework goes on: a plain struct with
+/// a field of the net's own type for each slot, in Keras' order, the number of steps and the learning rate.
+/// Other numbers are settings, which the config tells.
 ///
 ///   struct Adam { std::int64_t iteration = 0; float learning_rate = 0.001f; Net momentum{}, velocity{}; };
 ///
-/// `config` must be of a compiled model and `target` a .keras. Optimizers are Adadelta, Adagrad, Adam, AdamW,
-/// Adamax, Ftrl, Lion, RMSprop and SGD, the way that keeps one or two slots for each weight.
-/// SaveWeightsOptions::include_optimizer = false leaves the state out. Errors: also unsupported,
-/// invalid_argument (not compiled), shape_mismatch for slots that are not the net's or not as many.
+/// `config` must be of a compiled model, or SaveWeightsOptions::training_config go with it. `target` may be
+/// of any format that holds such state: .keras and .h5 of Keras 3 and of tf_keras, a SavedModel, a TensorFlow
+/// checkpoint. Optimizers are Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop and SGD, the
+/// way that keeps one or two slots for each weight. SaveWeightsOptions::include_optimizer = false leaves the
+/// state out. Errors: also unsupported, invalid_argument (not compiled), shape_mismatch for slots that are
+/// not the net's or not as many.
 template <class Net, OptimizerStruct Optimizer>
 Report save_model(const Net& net, const Optimizer& optimizer, std::string_view config,
                   const std::filesystem::path& target, const SaveWeightsOptions& options = {}) {
@@ -105,5 +107,30 @@ LoadedModel load_model(Net& net, Optimizer& optimizer, const std::filesystem::pa
     if (loaded.optimizer) detail::take_numbers<Net>(state, optimizer);
     return loaded;
 }
+
+/// The same four without exceptions.
+///@{
+template <class Net>
+Result<Report> try_save_model(const Net& net, std::string_view config, const std::filesystem::path& target,
+                              const SaveWeightsOptions& options = {}) noexcept {
+    return detail::try_save_model([&] { return save_model(net, config, target, options); });
+}
+template <class Net>
+Result<LoadedModel> try_load_model(Net& net, const std::filesystem::path& source,
+                                   const LoadWeightsOptions& options = {}) noexcept {
+    return detail::try_load_model([&] { return load_model(net, source, options); });
+}
+template <class Net, OptimizerStruct Optimizer>
+Result<Report> try_save_model(const Net& net, const Optimizer& optimizer, std::string_view config,
+                              const std::filesystem::path& target,
+                              const SaveWeightsOptions& options = {}) noexcept {
+    return detail::try_save_model([&] { return save_model(net, optimizer, config, target, options); });
+}
+template <class Net, OptimizerStruct Optimizer>
+Result<LoadedModel> try_load_model(Net& net, Optimizer& optimizer, const std::filesystem::path& source,
+                                   const LoadWeightsOptions& options = {}) noexcept {
+    return detail::try_load_model([&] { return load_model(net, optimizer, source, options); });
+}
+///@}
 
 }  // namespace ballast

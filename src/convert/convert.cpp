@@ -7,6 +7,7 @@
 #include "ballast/registry.h"
 #include "convert/fitted_bins.h"
 #include "convert/flatten.h"
+#include "convert/generation.h"
 #include "convert/leave_slots.h"
 #include "convert/modernise.h"
 #include "convert/named_vocabulary.h"
@@ -45,30 +46,6 @@ bool may_write(const Location& destination, const ConvertOptions& options, Repor
         return false;
     }
     return true;
-}
-
-/// Formats that cannot be written without an architecture: there a config that was lent becomes the model's.
-bool holds_whole_models(const FormatInfo& format) {
-    return format.can.config && format.can.assets && !format.can.discards;
-}
-
-bool offers(const FormatInfo& format, std::string_view flavor) {
-    return std::ranges::find(format.flavors, flavor, &Flavor::name) != format.flavors.end();
-}
-
-/// Whether the model's config goes along and has to be one of Keras 3. An .h5 holds a config of either
-/// generation, and says which by its flavour; a SavedModel one of Keras 2.
-bool wants_keras3(const FormatInfo& format, const SaveOptions& save) {
-    if (holds_whole_models(format))
-        return save.flavor != "tf_keras" && format.kind != Location::Kind::directory;
-    return format.can.config && !save.weights_only && save.flavor == "keras3" && offers(format, "keras3");
-}
-
-/// Whether it has to be one of Keras 2: an .h5 or a .keras on request, a SavedModel always.
-bool wants_keras2(const FormatInfo& format, const SaveOptions& save) {
-    if (!format.can.config || save.weights_only) return false;
-    if (holds_whole_models(format) && format.kind == Location::Kind::directory) return true;
-    return save.flavor == "tf_keras" && offers(format, "tf_keras");
 }
 
 /// Mirrors the kernels of a file of Theano that does not say so, or whose layers have no classes.

@@ -20,25 +20,29 @@
 namespace ballast {
 namespace {
 
-/// Slots by their names in tf_keras' legacy optimizers; "|" parts those that alternate from those that
-/// follow. A slot that no variable has is left out (amsgrad's, centered's).
+/// `legacy`: slots by their names in tf_keras' legacy optimizers, "" for those that are not among them; "|"
+/// parts those that alternate from those that follow. A slot that no variable has is left out (amsgrad's,
+/// centered's). `slots`: how many Keras 3 keeps for each weight, one weight after the other, 0 where they
+/// hang on the weight's shape; `unless`: options that add others behind.
 struct ClassOrder {
     std::string_view name;
     std::string_view legacy;
+    std::size_t slots = 0;
+    std::array<std::string_view, 2> unless{};
 };
 
 constexpr std::array<ClassOrder, 11> classes = {{
-    {"Adafactor", ""},  // not among the legacy optimizers
-    {"Adadelta", "accum_grad accum_var"},
-    {"Adagrad", "accumulator"},
-    {"Adam", "m v|vhat"},
-    {"AdamW", ""},  // not among the legacy optimizers
-    {"Adamax", "m v"},
-    {"Ftrl", "accumulator linear"},
-    {"Lion", ""},
-    {"Nadam", "m v"},
-    {"RMSprop", "rms|momentum|mg"},
-    {"SGD", "momentum"},
+    {"Adafactor", "", 0, {}},
+    {"Adadelta", "accum_grad accum_var", 2, {}},
+    {"Adagrad", "accumulator", 1, {}},
+    {"Adam", "m v|vhat", 2, {"amsgrad"}},
+    {"AdamW", "", 2, {"amsgrad"}},
+    {"Adamax", "m v", 2, {}},
+    {"Ftrl", "accumulator linear", 2, {}},
+    {"Lion", "", 1, {}},
+    {"Nadam", "m v", 2, {}},
+    {"RMSprop", "rms|momentum|mg", 1, {"momentum", "centered"}},
+    {"SGD", "momentum", 1, {}},
 }};
 
 const ClassOrder* order_of(std::string_view class_name) {
@@ -343,6 +347,24 @@ RestatedOptimizer restate_single(const Model& model, Optimizer optimizer, const 
 
 std::string plain_class(std::string_view name) {
     return std::string(name.substr(name.rfind('>') + 1));
+}
+
+std::optional<std::size_t> slots_of_weight(const Tree& optimizer) {
+    const Tree& config = optimizer["config"];
+    const auto is_set = [&config](std::string_view name) {
+        if (name.empty()) return false;
+        return config[name].as_bool().value_or(false) || config[name].as_double().value_or(0) != 0;
+    };
+    const std::string name = plain_class(optimizer["class_name"].as_string());
+    const ClassOrder* order = order_of(name);
+    if (order == nullptr || order->slots == 0 || std::ranges::any_of(order->unless, is_set))
+        return std::nullopt;
+    return name == "SGD" && !is_set("momentum") ? 0 : order->slots;
+}
+
+std::optional<OptimizerVariable> behind_slots(const Optimizer& optimizer) {
+    if (optimizer.class_name != "Nadam" || optimizer.variables.empty()) return std::nullopt;
+    return nadam_product(optimizer, optimizer.variables.front().value);
 }
 
 RestatedOptimizer restate_optimizer(const Model& model, std::string_view flavor) {

@@ -20,6 +20,13 @@ namespace ballast {
 /// An optimizer's class without its package: "Custom>Adam" is Adam.
 std::string plain_class(std::string_view name);
 
+/// How many slots Keras 3 keeps for each weight, one weight after the other. `optimizer` is its node in a
+/// config. Nothing where no rule is known: for other classes, and for options that add slots behind.
+std::optional<std::size_t> slots_of_weight(const Tree& optimizer);
+
+/// The variable that Keras 3 keeps behind the slots, made of the iteration, which comes first: Nadam has one.
+std::optional<OptimizerVariable> behind_slots(const Optimizer& optimizer);
+
 struct RestatedOptimizer {
     std::optional<Optimizer>
         state;           ///< its variables have neither keys nor slots: their place is what they are

@@ -11,6 +11,7 @@
 #include "ballast/error.h"
 #include "ballast/program_weights.h"
 #include "container/json/json.h"
+#include "convert/pipeline.h"
 #include "convert/scan.h"
 #include "core/result.h"
 #include "model/cast.h"
@@ -41,7 +42,6 @@ std::shared_ptr<Archive> open_source(const Location& source, const LoadWeightsOp
 bool is_lossless(DType from, DType to) {
     if (!can_cast(from, to)) return false;
     if (info(from).cls != DTypeClass::floating || info(to).cls != DTypeClass::floating)
-
         return info(from).cls == info(to).cls;
     if (to == DType::float64) return true;
     return to == DType::float32 && from != DType::float64;
@@ -151,7 +151,8 @@ public:
         find_skipped(filled);
         Staging staging;
         stage(filled, staging);
-        if (optimizer_ != nullptr && archive->model().optimizer) stage_optimizer(archive->model(), staging);
+        if (optimizer_ != nullptr && archive->model().optimizer)
+            stage_optimizer(described(archive->model()), staging);
         staging.read(options_);
         for (const SkippedLayer& skipped : result_.skipped)
             if (options_.on_skip) options_.on_skip(skipped);
@@ -216,15 +217,24 @@ private:
         staging.add(tensor, value);
     }
 
+    /// A TensorFlow checkpoint does not tell its optimizer's class; the config that was given may.
+    Model described(Model file) const {
+        if (!options_.config.empty())
+            describe_optimizer(file,
+                               json::parse(options_.config, options_.limits,
+                                           "LoadWeightsOptions::config")["compile_config"]["optimizer"]);
+        return file;
+    }
+
     /// The slots of the weights that are loaded; those of layers that keep theirs stay, too.
     void stage_optimizer(const Model& file, Staging& staging) {
         const std::vector<SlotView> slots = slot_views(*optimizer_, places_);
         const StateLayout layout = state_layout(file, slots.size());
-        std::size_t next = layout.first_slot;
+        std::size_t next = 0;
         for (const TensorExpr& weight : layout.trained) {
             const auto place = loaded_.find(origin_of(weight));
             for (const SlotView& slot : slots) {
-                const TensorExpr& value = file.optimizer->variables[next++].value;
+                const TensorExpr& value = layout.slots[next++];
                 if (place != loaded_.end()) stage_one(value, *slot.places[place->second].tensor, staging);
             }
         }
@@ -270,12 +280,12 @@ LoadedModel load_whole(const ProgramModel& program, ProgramOptimizer* optimizer,
                        const LoadWeightsOptions& options) {
     const auto archive = open_source(source, options);
     const Model& model = archive->model();
-    if (model.config.is_null())
+    if (model.config.is_null() && options.config.empty())
         throw Error(ErrorCode::needs_config, "the file holds no architecture")
             .in(source.display())
-            .hint("load_weights() takes files of weights alone");
+            .hint("give it as LoadWeightsOptions::config; load_weights() takes files of weights alone");
     LoadedModel result;
-    result.config = json::write(model.config);
+    result.config = model.config.is_null() ? options.config : json::write(model.config);
     if (!model.training_config.is_null()) result.training_config = json::write(model.training_config);
     Load load(program, options, optimizer);
     result.weights = load.run(archive);
@@ -302,6 +312,10 @@ Result<LoadReport> try_load_weights(const std::function<ProgramModel()>& model,
                                     const LoadWeightsOptions& options) noexcept {
     return catching<LoadReport>(
         [&] { return load_weights(model(), Location::for_reading(source), options); });
+}
+
+Result<LoadedModel> try_load_model(const std::function<LoadedModel()>& load) noexcept {
+    return catching<LoadedModel>(load);
 }
 
 }  // namespace detail

@@ -11,6 +11,7 @@
 
 #include "ballast/error.h"
 #include "model/evaluate.h"
+#include "model/naming.h"
 #include "model/optimizer_nested.h"
 #include "model/optimizer_order.h"
 #include "model/order.h"
@@ -20,49 +21,44 @@ namespace {
 
 using layout::Framework;
 
-/// Slots that Keras 3 keeps for each weight, one weight after the other, and options that add others behind.
-struct KnownSlots {
-    std::string_view class_name;
-    std::size_t count;
-    std::array<std::string_view, 2> unless;
-};
-constexpr std::array<KnownSlots, 9> known_slots = {{
-    {"Adadelta", 2, {}},
-    {"Adagrad", 1, {}},
-    {"Adam", 2, {"amsgrad"}},
-    {"AdamW", 2, {"amsgrad"}},
-    {"Adamax", 2, {}},
-    {"Ftrl", 2, {}},
-    {"Lion", 1, {}},
-    {"RMSprop", 1, {"momentum", "centered"}},
-    {"SGD", 1, {}},
-}};
-
-bool is_set(const Tree& option) {
-    return option.as_bool().value_or(false) || option.as_double().value_or(0) != 0;
-}
-
 /// How many slots a weight has. `node` is the optimizer in a config.
 std::size_t expected_slots(const Tree& node) {
-    const std::string name = plain_class(node["class_name"].as_string());
-    const auto known = std::ranges::find(known_slots, name, &KnownSlots::class_name);
-    const Tree& config = node["config"];
-    const bool possible =
-        known != known_slots.end() && std::ranges::none_of(known->unless, [&](std::string_view option) {
-            return !option.empty() && is_set(config[option]);
-        });
-    if (!possible)
-        throw Error(ErrorCode::unsupported, "no rule for the slots of this " + name + " is known")
-            .hint("leave the optimizer out, and keep its state by BackupAndRestore");
-    return name == "SGD" && !is_set(config["momentum"]) ? 0 : known->count;
+    if (const auto count = slots_of_weight(node)) return *count;
+    throw Error(ErrorCode::unsupported,
+                "no rule for the slots of this " + plain_class(node["class_name"].as_string()) + " is known")
+        .hint("leave the optimizer out, and keep its state by BackupAndRestore");
 }
 
+/// The optimizer in the config, or in the training config beside it.
 const Tree& compiled_with(const Model& model) {
     const Tree& node = model.config["compile_config"]["optimizer"];
     if (node["class_name"].is_string()) return node;
+    const Tree& beside = model.training_config["optimizer_config"];
+    if (beside["class_name"].is_string()) return beside;
     throw Error(ErrorCode::invalid_argument,
                 "the config is of a model that is not compiled: Keras would not look at an optimizer's state")
-        .hint("compile the model in Keras before model.to_json(), or leave the optimizer out");
+        .hint(
+            "compile the model in Keras before model.to_json(), give SaveWeightsOptions::training_config, or "
+            "leave the optimizer out");
+}
+
+/// tf_keras takes the learning rate from the config.
+void set_rate(Model& model, double rate) {
+    for (Tree* node : {model.config.find("compile_config"), &model.training_config}) {
+        for (const std::string_view key : {"optimizer", "optimizer_config"}) {
+            Tree* optimizer = node == nullptr || !node->is_object() ? nullptr : node->find(key);
+            Tree* config =
+                optimizer == nullptr || !optimizer->is_object() ? nullptr : optimizer->find("config");
+            if (config != nullptr && config->is_object()) config->set("learning_rate", rate);
+        }
+    }
+}
+
+/// Whether some slot's weight is not known by its name.
+bool has_nameless_slots(const Optimizer& optimizer) {
+    return std::ranges::any_of(optimizer.variables, [](const OptimizerVariable& variable) {
+        return variable.of_weight.empty() && variable.value.shape().rank() != 0;
+    });
 }
 
 void check_slot(const SlotView& slot, const ProgramModel::Place& place, const TensorExpr& value,
@@ -103,26 +99,35 @@ std::vector<SlotView> slot_views(const ProgramOptimizer& optimizer, const Progra
 }
 
 void add_optimizer(Model& model, const Model& program, const ProgramPlaces& places,
-                   const ProgramOptimizer& optimizer) {
-    const Tree& node = compiled_with(model);
+                   const ProgramOptimizer& optimizer, bool keras3) {
+    const Tree node = compiled_with(model);
+    const std::string name = plain_class(node["class_name"].as_string());
     const std::size_t expected = expected_slots(node);
     if (optimizer.slots.size() != expected)
         throw Error(ErrorCode::shape_mismatch, "the optimizer has " + std::to_string(optimizer.slots.size()) +
-                                                   " slots for each weight, and the config's " +
-                                                   plain_class(node["class_name"].as_string()) + " has " +
-                                                   std::to_string(expected));
+                                                   " slots for each weight, and the config's " + name +
+                                                   " has " + std::to_string(expected));
+    if (!keras3 && node["config"]["is_legacy_optimizer"].as_bool().value_or(false))
+        throw Error(ErrorCode::unsupported,
+                    "the config's " + name + " is a legacy optimizer of tf_keras, which keeps more variables")
+            .hint("compile the model with one of tf_keras.optimizers, or leave the optimizer out");
     std::unordered_map<const TensorInfo*, std::size_t> place_of;
     for (std::size_t i = 0; i < places.size(); ++i)
         place_of.emplace(origin_of(program.layers[places[i].layer].weights[places[i].weight].value), i);
     Optimizer state;
-    state.class_name = plain_class(node["class_name"].as_string());
+    state.class_name = name;
+    state.config.set("class_name", node["class_name"]);
+    state.config.set("config", node["config"]);
     state.flavor = "keras3";
     state.variables.push_back(constant(optimizer.iteration));
     const Tree& rate = node["config"]["learning_rate"];
-    if (!rate.is_object())
-        state.variables.push_back(
-            constant(static_cast<float>(optimizer.learning_rate.value_or(rate.as_double().value_or(0)))));
+    if (!rate.is_object()) {
+        const double value = optimizer.learning_rate.value_or(rate.as_double().value_or(0));
+        state.variables.push_back(constant(static_cast<float>(value)));
+        if (!keras3) set_rate(model, value);
+    }
     const std::vector<SlotView> slots = slot_views(optimizer, places);
+    const auto names = canonical_weight_names(model);
     for (const WeightRef& ref : trainable_weights(model, Framework::keras3)) {
         const TensorExpr& weight = model.layers[ref.layer].weights[ref.weight].value;
         const auto found = place_of.find(origin_of(weight));
@@ -133,32 +138,55 @@ void add_optimizer(Model& model, const Model& program, const ProgramPlaces& plac
             const ProgramModel::Place& place = slot.places[found->second];
             const TensorExpr& value = slot.model.layers[place.layer].weights[place.weight].value;
             check_slot(slot, place, value, weight);
-            state.variables.push_back({value, {}, {}, {}});
+            OptimizerVariable variable;
+            variable.value = value;
+            variable.slot = slot.name;
+            variable.of_weight = names[ref.layer][ref.weight];
+            state.variables.push_back(std::move(variable));
         }
     }
+    if (auto last = behind_slots(state)) state.variables.push_back(*std::move(last));
     for (std::size_t i = 0; i < state.variables.size(); ++i)
         state.variables[i].stored_key = "vars/" + std::to_string(i);
     model.optimizer = std::move(state);
+    if (keras3) return;
+    const RestatedOptimizer restated = restate_optimizer(model, "tf_keras");
+    if (!restated.state)
+        throw Error(ErrorCode::unsupported, "tf_keras cannot go on with the optimizer: " + restated.reason)
+            .hint("save to a .keras of Keras 3, or leave the optimizer out");
 }
 
 StateLayout state_layout(const Model& model, std::size_t slots) {
-    const Optimizer& optimizer = *model.optimizer;
-    if (optimizer.flavor != "keras3" || optimizer.variables.empty())
-        throw Error(ErrorCode::unsupported, "the file's optimizer state is not in the order of Keras 3")
-            .hint("convert the file to a .keras of Keras 3 first, or load without an optimizer");
+    Optimizer optimizer = *model.optimizer;
+    Framework order = Framework::keras3;
+    if (optimizer.flavor != "keras3") {
+        if (has_nameless_slots(optimizer)) order = Framework::tf_keras;
+        RestatedOptimizer restated = restate_optimizer(model, "keras3");
+        if (!restated.state)
+            throw Error(ErrorCode::unsupported,
+                        "the file's optimizer state cannot be told apart: " + restated.reason)
+                .hint(
+                    "give the config of the compiled model as LoadWeightsOptions::config, or load without an "
+                    "optimizer");
+        optimizer = *std::move(restated.state);
+    }
     StateLayout result;
-    for (const WeightRef& ref : trainable_weights(model, Framework::keras3))
+    for (const WeightRef& ref : trainable_weights(model, order))
         result.trained.push_back(model.layers[ref.layer].weights[ref.weight].value);
-    const std::size_t count = optimizer.variables.size(), of_weights = slots * result.trained.size();
-    if (count != 1 + of_weights && count != 2 + of_weights)
+    const std::vector<OptimizerVariable>& variables = optimizer.variables;
+    const std::size_t behind = optimizer.class_name == "Nadam" ? 1 : 0;
+    const std::size_t of_weights = slots * result.trained.size(), least = 1 + of_weights + behind;
+    if (variables.size() != least && variables.size() != least + 1)
         throw Error(ErrorCode::shape_mismatch,
-                    "the file's optimizer has " + std::to_string(count) + " variables, and " +
+                    "the file's optimizer has " + std::to_string(variables.size()) + " variables, and " +
                         std::to_string(slots) + " slots for each of the " +
                         std::to_string(result.trained.size()) + " trained weights make " +
-                        std::to_string(of_weights + 1) + " or one more");
-    result.iteration = optimizer.variables[0].value;
-    result.first_slot = count - of_weights;
-    if (result.first_slot == 2) result.learning_rate = optimizer.variables[1].value;
+                        std::to_string(least) + " or one more");
+    result.iteration = variables[0].value;
+    const std::size_t first_slot = variables.size() - of_weights - behind;
+    if (first_slot == 2) result.learning_rate = variables[1].value;
+    for (std::size_t i = 0; i < of_weights; ++i)
+        result.slots.push_back(variables[first_slot + i].value);
     return result;
 }
 

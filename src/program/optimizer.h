@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of a program's optimizer and that of a model of Keras 3: which slot is which variable. Pure
-// functions on values; any thread.
+// The state of a program's optimizer and that of a model: which slot is which variable, whatever framework
+// the state is of. Functions on values, which read single numbers; any thread.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +28,22 @@ struct SlotView {
 /// Errors: shape_mismatch for a slot that is not described as the model is.
 std::vector<SlotView> slot_views(const ProgramOptimizer& optimizer, const ProgramPlaces& model_places);
 
-/// Gives `model`, whose config is that of a compiled model of Keras 3 and whose weights are `program`'s, the
-/// optimizer's state. Errors: see save_model().
+/// Gives `model`, whose config is that of a compiled model and whose weights are `program`'s, the optimizer's
+/// state, in Keras 3's order. `keras3`: that it is written for; else the config's learning rate becomes the
+/// optimizer's, and state that tf_keras cannot have is unsupported. Errors: see save_model().
 void add_optimizer(Model& model, const Model& program, const ProgramPlaces& places,
-                   const ProgramOptimizer& optimizer);
+                   const ProgramOptimizer& optimizer, bool keras3);
 
 /// Where the parts of a file's optimizer state are.
 struct StateLayout {
     TensorExpr iteration;
     std::optional<TensorExpr> learning_rate;
-    std::size_t first_slot = 0;       ///< of all variables, the first that is one
+    std::vector<TensorExpr> slots;    ///< those of a weight follow one another
     std::vector<TensorExpr> trained;  ///< the weights, in the order of their slots
 };
 
-/// Errors: unsupported for state that is not Keras 3's, shape_mismatch for another number of slots.
+/// Errors: unsupported for state that no rule brings to Keras 3's order, shape_mismatch for another number of
+/// slots.
 StateLayout state_layout(const Model& model, std::size_t slots);
 
 /// A number in a file, whatever its type.

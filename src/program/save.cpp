@@ -7,9 +7,11 @@
 #include "ballast/error.h"
 #include "ballast/program_weights.h"
 #include "container/json/json.h"
+#include "convert/generation.h"
 #include "convert/modernise.h"
 #include "convert/target.h"
 #include "core/result.h"
+#include "model/config.h"
 #include "program/architecture.h"
 #include "program/legacy_view.h"
 #include "program/optimizer.h"
@@ -95,36 +97,38 @@ Report save_weights(const ProgramModel& program, const Location& target, const S
 
 namespace {
 
+/// Whether Keras 3 is to go on with an optimizer's state, else tf_keras.
+bool reads_keras3(const Model& model, const FormatInfo& info, const SaveOptions& save) {
+    if (wants_keras3(info, save) || save.flavor == "keras3") return true;
+    if (wants_keras2(info, save) || save.flavor == "tf_keras" || info.kind == Location::Kind::prefix)
+        return false;
+    return config_framework(model.config) == layout::Framework::keras3;
+}
+
 Report save_whole(const ProgramModel& program, const ProgramOptimizer* optimizer, std::string_view config,
                   const Location& target, const SaveWeightsOptions& options) {
     Report report;
     Location destination = target;
     const Format& format = target_format(options.format, options.max_shard_size.count, destination, report);
     const FormatInfo& info = format.info();
-    if (!info.can.config)
+    const bool with_state = optimizer != nullptr && options.include_optimizer;
+    if (!info.can.config && !(with_state && info.can.optimizer))
         throw Error(ErrorCode::invalid_argument,
                     "the format " + std::string(info.id) + " holds no architecture")
             .in(destination.display())
             .hint("save to a .keras or .h5, or use save_weights()");
-    // A SavedModel of a config is one of Keras 2.
-    const bool keras2_alone = info.kind == Location::Kind::directory;
-    const bool as_keras3 = info.can.assets && !keras2_alone && options.flavor != "tf_keras";
-    if (optimizer != nullptr && !as_keras3)
-        throw Error(ErrorCode::unsupported, "a program's optimizer is saved to .keras files of Keras 3 alone")
-            .in(destination.display())
-            .hint("save to a .keras and convert that file, or leave the optimizer out");
+    if (!info.can.config) report.note("the format holds no architecture: its readers have to be given it");
     SaveOptions save_as = save_options(options);
     save_as.weights_only = false;
     check_compression(info, save_as, report);
     ProgramPlaces places;
     const Model built = built_model(program, places);
     Model model = with_architecture(built, json::parse(config, {}, "the config"), report);
-    if (as_keras3) {
-        model = modernised(std::move(model), report);
-    } else if (info.can.assets) {
-        model = for_tf_keras(std::move(model), report);
-    }
-    if (optimizer != nullptr && options.include_optimizer) add_optimizer(model, built, places, *optimizer);
+    if (!options.training_config.empty())
+        model.training_config = json::parse(options.training_config, {}, "the training config");
+    if (wants_keras3(info, save_as)) model = modernised(std::move(model), report);
+    if (wants_keras2(info, save_as)) model = for_tf_keras(std::move(model), report);
+    if (with_state) add_optimizer(model, built, places, *optimizer, reads_keras3(model, info, save_as));
     save(model, format, destination, save_as, write_options(options), report);
     return report;
 }
@@ -147,6 +151,10 @@ Result<Report> try_save_weights(const std::function<ProgramModel()>& model,
                                 const std::filesystem::path& target,
                                 const SaveWeightsOptions& options) noexcept {
     return catching<Report>([&] { return save_weights(model(), Location::for_writing(target), options); });
+}
+
+Result<Report> try_save_model(const std::function<Report()>& save) noexcept {
+    return catching<Report>(save);
 }
 
 }  // namespace detail

@@ -4,6 +4,10 @@
 //   program_tool adam|sgd FILE CONFIG OUT [bare]   loads FILE with its optimizer and saves both to OUT;
 //   prints
 //                                    iteration, learning rate and the first slot of the last bias
+//   program_tool pass SLOTS FILE OUT FLAVOUR [CONFIG]   loads FILE with an optimizer of 0 to 2 slots and
+//   saves
+//                                    both to OUT, with what FILE says of the architecture, or with CONFIG; a
+//                                    name without a suffix is a checkpoint, one that ends in / a SavedModel
 //   program_tool model FILE CONFIG   the same, and saves the architecture in the JSON file CONFIG, too
 //   program_tool save FILE FLAVOUR   makes weights, saves them, prints what the network says of its input
 //   program_tool run FILE            loads FILE and prints what the network says of its input
@@ -98,6 +102,21 @@ struct Sgd {
     Net momentum{};
 };
 
+struct Plain {
+    std::int64_t iteration = -1;
+    float learning_rate = 0;
+};
+struct OneSlot {
+    std::int64_t iteration = -1;
+    float learning_rate = 0;
+    Net first{};
+};
+struct TwoSlots {
+    std::int64_t iteration = -1;
+    float learning_rate = 0;
+    Net first{}, second{};
+};
+
 Array<float> some(ballast::Shape shape, float seed) {
     Array<float> array(std::move(shape));
     for (std::size_t i = 0; i < array.size(); ++i)
@@ -143,6 +162,24 @@ bool hand_over(const char* from, const char* config, const char* to, bool with_o
     return true;
 }
 
+template <class Optimizer>
+bool pass_on(const std::string& from, const std::string& to, const char* flavor, const std::string& config) {
+    Net net;
+    Optimizer optimizer;
+    const ballast::LoadedModel loaded = ballast::load_model(net, optimizer, from, {.config = config});
+    if (!loaded.optimizer) return false;
+    std::printf("%lld\n%.9g\n", static_cast<long long>(optimizer.iteration),
+                static_cast<double>(optimizer.learning_rate));
+    ballast::SaveWeightsOptions options;
+    const bool folder = to.ends_with('/');
+    const std::filesystem::path target = folder ? to.substr(0, to.size() - 1) : to;
+    if (!target.has_extension()) options.format = folder ? "saved_model" : "tf_checkpoint";
+    options.flavor = flavor;
+    options.training_config = loaded.training_config;
+    ballast::save_model(net, optimizer, config.empty() ? loaded.config : config, target, options);
+    return true;
+}
+
 }  // namespace network
 
 int main(int argc, char** argv) {
@@ -154,6 +191,14 @@ int main(int argc, char** argv) {
             const auto run =
                 verb == "adam" ? network::hand_over<network::Adam> : network::hand_over<network::Sgd>;
             return run(argv[2], argv[3], argv[4], argc == 5) ? 0 : 1;
+        }
+        if (verb == "pass" && argc > 5) {
+            const int slots = argv[2][0] - '0';
+            const auto run = slots == 0   ? network::pass_on<network::Plain>
+                             : slots == 1 ? network::pass_on<network::OneSlot>
+                                          : network::pass_on<network::TwoSlots>;
+            return run(argv[3], argv[4], argv[5], argc > 6 ? network::text_of(argv[6]) : std::string()) ? 0
+                                                                                                        : 1;
         }
         if (verb == "model" && argc > 3) {
             net = network::make();

@@ -116,6 +116,50 @@ TEST_CASE("an optimizer's slots and numbers, there and back") {
     CHECK(adam.velocity.head.bias[1] == 42);
 }
 
+TEST_CASE("the state goes to every format that holds one, and comes back") {
+    ballast::test::Scratch scratch;
+    const std::string text = compiled(adam_config);
+    struct Target {
+        const char *name, *format, *flavor;
+    };
+    for (const Target& to : {Target{"a.h5", "", "keras3"},
+                             {"b.h5", "", "tf_keras"},
+                             {"c.keras", "", "tf_keras"},
+                             {"d", "saved_model", ""},
+                             {"e", "tf_checkpoint", ""},
+                             {"f.weights.h5", "", "keras3"},
+                             {"g.safetensors", "", ""}}) {
+        CAPTURE(to.name);
+        ballast::save_model(mlp(), some_adam(), text, scratch / to.name,
+                            {.format = to.format, .flavor = to.flavor});
+        Mlp net;
+        Adam adam;
+        CHECK(ballast::load_model(net, adam, scratch / to.name, {.config = text}).optimizer);
+        CHECK(adam.iteration == 7);
+        CHECK(adam.learning_rate == 0.25F);
+        CHECK(equal(net, mlp()));
+        CHECK(equal(adam.momentum, mlp()));
+        CHECK(equal(adam.velocity, some_adam().velocity));
+        CHECK(adam.velocity.head.bias[1] == 42);
+    }
+}
+
+TEST_CASE("a training config beside the config tells the optimizer as well") {
+    ballast::test::Scratch scratch;
+    const std::string training =
+        R"({"loss": "mse", "metrics": null, "optimizer_config": )" + std::string(adam_config) + "}";
+    ballast::save_model(mlp(), some_adam(), config(4, 2), scratch / "net.h5",
+                        {.flavor = "keras3", .training_config = training});
+    Mlp net;
+    Adam adam;
+    const ballast::LoadedModel loaded = ballast::load_model(net, adam, scratch / "net.h5");
+    CHECK(loaded.optimizer);
+    CHECK(loaded.training_config.find("Adam") != std::string::npos);
+    CHECK(equal(adam.velocity, some_adam().velocity));
+    Sgd sgd;
+    CHECK(ballast::try_load_model(net, sgd, scratch / "net.h5").error().code() == ErrorCode::shape_mismatch);
+}
+
 TEST_CASE("include_optimizer = false leaves it out, and a load without state leaves the struct") {
     ballast::test::Scratch scratch;
     const auto path = scratch / "net.keras";
@@ -142,7 +186,9 @@ TEST_CASE("an optimizer that does not fit is refused, and nothing has changed") 
     Adam wrong = some_adam();
     wrong.velocity.head.bias = Array<float>({3});
     CHECK(save(wrong, compiled(adam_config)) == ErrorCode::shape_mismatch);
-    CHECK(save(some_adam(), compiled(adam_config), "new.h5") == ErrorCode::unsupported);
+    CHECK(save(some_adam(), compiled(adam_config), "new.npy") == ErrorCode::invalid_argument);
+    CHECK(save(some_adam(), compiled(R"({"class_name": "Lamb", "config": {}})"), "new.h5") ==
+          ErrorCode::unsupported);
     CHECK_FALSE(std::filesystem::exists(scratch / "new.keras"));
 
     ballast::save_model(mlp(), some_adam(), compiled(adam_config), path);
