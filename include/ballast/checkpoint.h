@@ -96,9 +96,11 @@ struct CheckpointOptions {
 
     // Which of the saved files stay. A file stays for each rule that wants it; without the
     // first two all do.
-    std::size_t max_to_keep = 0;         ///< the newest; 0 = no rule
-    std::size_t keep_best = 0;           ///< the best by `monitor`; 0 = no rule
-    std::chrono::seconds keep_every{0};  ///< also one for each such span, for good; removes none by itself
+    std::size_t max_to_keep = 0;  ///< the newest; 0 = no rule
+    std::size_t keep_best = 0;    ///< the best by `monitor`; 0 = no rule
+    /// Also one for each such span, for good. By itself it removes none: all files stay, and those it would
+    /// have kept are marked (KeptCheckpoint::for_good), so that a later run with other rules leaves them.
+    std::chrono::seconds keep_every{0};
     /// Take up best value and kept files where an earlier run in the same place left them.
     bool resume = true;
 

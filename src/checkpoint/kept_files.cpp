@@ -78,12 +78,20 @@ void KeptFiles::add(Entry entry, std::optional<double> best) {
     if (entry.value && std::isnan(*entry.value)) entry.value.reset();
     std::erase_if(entries_, [&](const Entry& old) { return old.path == entry.path; });
     entries_.push_back(std::move(entry));
+    // Nothing is removed now, but a later run may have a rule that removes.
+    if (!rules_.any()) mark_when_due(entries_.back());
     write(best);
     const std::vector<Entry> condemned = take_condemned();
     if (condemned.empty()) return;
     for (const Entry& old : condemned)
         remove_checkpoint(old.path);
     write(best);
+}
+
+void KeptFiles::mark_when_due(Entry& entry) {
+    if (entry.for_good || rules_.every == seconds(0) || entry.time - last_for_good_ < rules_.every) return;
+    entry.for_good = true;
+    last_for_good_ = entry.time;
 }
 
 std::vector<KeptFiles::Entry> KeptFiles::take_condemned() {
@@ -101,11 +109,7 @@ std::vector<KeptFiles::Entry> KeptFiles::take_condemned() {
         wanted.insert(ranked[i]->path);
     std::vector<Entry> kept, condemned;
     for (Entry& entry : entries_) {
-        if (!entry.for_good && !wanted.contains(entry.path) && rules_.every > seconds(0) &&
-            entry.time - last_for_good_ >= rules_.every) {
-            entry.for_good = true;
-            last_for_good_ = entry.time;
-        }
+        if (!wanted.contains(entry.path)) mark_when_due(entry);
         (entry.for_good || wanted.contains(entry.path) ? kept : condemned).push_back(std::move(entry));
     }
     entries_ = std::move(kept);

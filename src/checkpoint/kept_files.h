@@ -45,6 +45,7 @@ public:
 
 private:
     std::vector<Entry> take_condemned();
+    void mark_when_due(Entry& entry);
     void write(std::optional<double> best, const Entry* announced = nullptr) const;
 
     std::filesystem::path state_;

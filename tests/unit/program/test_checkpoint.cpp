@@ -102,6 +102,22 @@ TEST_CASE("the newest, the best, and some for good") {
         CHECK(saver.kept()[0].for_good);
         CHECK(!saver.kept()[2].for_good);
     }
+    SUBCASE("for good without other rules: all stay, and a later run leaves those that are marked") {
+        std::chrono::system_clock::time_point now{};
+        const auto clock = [&] { return now += std::chrono::hours(1); };
+        {
+            ModelCheckpoint saver(name, {.keep_every = std::chrono::hours(2), .clock = clock});
+            run(saver, {1, 1, 1, 1});
+            CHECK(names(scratch).size() == 4);
+            std::vector<bool> marked;
+            for (const auto& kept : saver.kept())
+                marked.push_back(kept.for_good);
+            CHECK(marked == std::vector<bool>{false, true, false, true});
+        }
+        ModelCheckpoint later(name, {.max_to_keep = 1, .clock = clock});
+        run(later, {1});  // over the first one
+        CHECK(names(scratch) == Names{"1.weights.h5", "2.weights.h5", "4.weights.h5"});
+    }
 }
 
 TEST_CASE("a set of shards and an overwritten name") {
