@@ -103,6 +103,7 @@ WritePlan plan_of(Model& model, const Format& format, const Location& destinatio
 
 void save(const Model& model, const Format& format, const Location& destination,
           const SaveOptions& save_options, const WriteOptions& write, Report& report) {
+    require_shards(format.info(), save_options, destination);
     Model copy = model;
     const WritePlan plan = plan_of(copy, format, destination, save_options, nullptr, report);
     execute(plan, destination.fs, write);

@@ -8,6 +8,17 @@
 #include "ballast/registry.h"
 
 namespace ballast {
+namespace {
+
+/// "sharded_h5, safetensors": those that write sets.
+std::string sets() {
+    std::string names;
+    for (const FormatInfo* info : Registry::current().infos())
+        if (info->can.shards && info->can.write) names += (names.empty() ? "" : ", ") + std::string(info->id);
+    return names;
+}
+
+}  // namespace
 
 const Format& target_format(std::string_view to, std::uint64_t max_shard_size, Location& destination,
                             Report& report) {
@@ -24,7 +35,7 @@ const Format& target_format(std::string_view to, std::uint64_t max_shard_size, L
         throw Error(ErrorCode::invalid_argument,
                     "the format " + std::string(info.id) + " is never cut into shards")
             .in(destination.display())
-            .hint("leave --max-shard-size out, or choose another format");
+            .hint("leave --max-shard-size out, or choose a format that is: " + sets());
     const Format& set = registry.find(info.set_format);
     std::string& name = destination.name;
     if (name.ends_with(info.set_suffix)) return set;
@@ -36,6 +47,15 @@ const Format& target_format(std::string_view to, std::uint64_t max_shard_size, L
     name += info.set_suffix;
     report.warn("a set of shards is known by its manifest: writing " + destination.display());
     return set;
+}
+
+void require_shards(const FormatInfo& format, const SaveOptions& save, const Location& destination) {
+    if (save.max_shard_size == 0 || format.can.shards) return;
+    throw Error(ErrorCode::unsupported, "the format " + std::string(format.id) + " is one file always")
+        .in(destination.display())
+        .hint(format.set_format.empty()
+                  ? "leave SaveOptions::max_shard_size out, or choose a format that writes sets: " + sets()
+                  : "save to the format " + std::string(format.set_format) + ", which is its set");
 }
 
 void check_compression(const FormatInfo& format, const SaveOptions& save, Report& report) {

@@ -17,6 +17,10 @@ namespace ballast {
 const Format& target_format(std::string_view to, std::uint64_t max_shard_size, Location& destination,
                             Report& report);
 
+/// unsupported where a size of shards is asked of a format that is one file always, or whose set is another
+/// format.
+void require_shards(const FormatInfo& format, const SaveOptions& save, const Location& destination);
+
 /// invalid_argument for a compression the format does not have; else a note on who reads it.
 void check_compression(const FormatInfo& format, const SaveOptions& save, Report& report);
 

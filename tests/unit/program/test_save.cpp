@@ -171,3 +171,28 @@ TEST_CASE("a column-major type is stored row-major") {
     CHECK(fresh.dense.kernel.elements == net.dense.kernel.elements);
     CHECK(built.dense.kernel.elements == net.dense.kernel.elements);
 }
+
+TEST_CASE("save() cuts nothing that is one file always, and says so") {
+    const Mlp net = mlp();
+    const ballast::Model model = ballast::model_of(ballast::detail::program_model(net));
+    const auto save = [&](const char* format, const char* name) {
+        ballast::SaveOptions options;
+        options.max_shard_size = 64;
+        ballast::Report report;
+        const auto file = memory(name);
+        ballast::save(model, ballast::Registry::current().find(format), file, options, {}, report);
+        return file.fs->list("").size();
+    };
+    const auto refused = [&](const char* format, const char* name) {
+        try {
+            save(format, name);
+        } catch (const ballast::Error& error) {
+            CHECK(error.code() == ErrorCode::unsupported);
+            return error.hint();
+        }
+        return std::string();
+    };
+    CHECK(refused("weights_h5", "a.weights.h5").find("sharded_h5") != std::string::npos);
+    CHECK(refused("npz", "a.npz").find("safetensors") != std::string::npos);
+    CHECK(save("sharded_h5", "a.weights.json") > 2);
+}
