@@ -3,6 +3,7 @@
 #include "ballast/error.h"
 
 #include "core/error_table.h"
+#include "core/option_names.h"
 #include "core/text.h"
 
 namespace ballast {
@@ -54,7 +55,7 @@ Error& Error::tensor(std::string_view name) & {
     return *this;
 }
 Error& Error::hint(std::string_view text) & {
-    if (hint_.empty()) hint_ = text;
+    if (hint_.empty()) hint_ = with_members(text);
     return *this;
 }
 Error&& Error::in(std::string_view path) && {

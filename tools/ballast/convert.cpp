@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "convert/pipeline.h"
+#include "core/option_names.h"
 #include "core/text.h"
 #include "libhdf5.h"
 #include "report_file.h"
@@ -134,7 +135,7 @@ void add_retry(Error& error, const Options& options, const std::string& source, 
         default:
             return;
     }
-    const std::string hint = error.hint();
+    const std::string hint(for_tool(error.hint()));
     Error retried(error.code(), error.message());
     if (!error.path().empty()) retried.in(error.path());
     if (!error.tensor().empty()) retried.tensor(error.tensor());

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cli.h"
+#include "core/option_names.h"
 
 namespace ballast::tool {
 namespace {
@@ -147,7 +148,7 @@ private:
     /// What hints say of options is said of `convert`: of one file, not of many.
     void name_command(Migrated& result) const {
         const Error& error = *result.error;
-        std::string hint = error.hint();
+        std::string hint(for_tool(error.hint()));
         if (hint.find("--") != std::string::npos && error.code() != ErrorCode::exists) {
             const fs::path target =
                 target_of(result.source, options_, options_.to.empty() ? whole : options_.to);

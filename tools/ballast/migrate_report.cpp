@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "container/json/json.h"
 #include "convert/pipeline.h"
+#include "core/option_names.h"
 #include "core/text.h"
 #include "page.h"
 #include "stats_tree.h"
@@ -104,7 +105,7 @@ std::string section(const Migrated& model, std::size_t number) {
     text += "\n";
     if (model.error) {
         text += fmt::format("<p class=refused>{}\n", html(model.error->what()));
-        if (!model.error->hint().empty()) text += "<p>" + html(model.error->hint()) + "\n";
+        if (!model.error->hint().empty()) text += "<p>" + html(for_tool(model.error->hint())) + "\n";
     }
     text += entries_table(model.report, false);
     const Contents contents = contents_of(model);
@@ -135,7 +136,7 @@ Tree error_tree(const Error& error) {
     tree.set("code", to_string(error.code()));
     tree.set("message", error.message());
     if (!error.tensor().empty()) tree.set("tensor", error.tensor());
-    if (!error.hint().empty()) tree.set("hint", error.hint());
+    if (!error.hint().empty()) tree.set("hint", for_tool(error.hint()));
     return tree;
 }
 
@@ -197,7 +198,7 @@ void print_table(std::span<const Migrated> models, Output& out) {
         out.write("\n");
         if (model.error) out.print("{:<13}  {}\n", "", escape(model.error->what()));
         if (model.error && !model.error->hint().empty())
-            out.print("{:<13}  {}\n", "", escape(model.error->hint()));
+            out.print("{:<13}  {}\n", "", escape(for_tool(model.error->hint())));
         for (const ReportEntry& entry : model.report.entries())
             if (entry.kind == ReportEntry::Kind::warning || entry.loss)
                 out.print("{:<13}  {}: {}\n", "", to_string(entry.kind), escape(entry.text));

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "cli.h"
+#include "core/option_names.h"
 #include "core/text.h"
 
 namespace ballast::tool {
@@ -49,7 +50,7 @@ int exit_code_of(const Error& error) {
 
 void print_error(const Error& error) {
     std::fprintf(stderr, "ballast: %s\n", error.what());
-    if (!error.hint().empty()) std::fprintf(stderr, "  hint: %s\n", escape(error.hint()).c_str());
+    if (!error.hint().empty()) std::fprintf(stderr, "  hint: %s\n", escape(for_tool(error.hint())).c_str());
 }
 
 void print_warning(std::string_view text) {

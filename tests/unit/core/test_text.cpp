@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "ballast/error.h"
+#include "core/option_names.h"
 #include "core/text.h"
 
 using namespace ballast;
@@ -48,4 +50,18 @@ TEST_CASE("edit_distance is capped") {
     CHECK(edit_distance("kernel", "kernel", 3) == 0);
     CHECK(edit_distance("kernel", "kernal", 3) == 1);
     CHECK(edit_distance("kernel", "bias", 3) == 4);
+}
+
+TEST_CASE("hints name options of the tool, and what they are in C++") {
+    const std::string hint = "give --like FILE, or leave --to out";
+    const std::string both = hint + " (in C++: --like is ConvertOptions::like; --to is ConvertOptions::to)";
+    CHECK(with_members(hint) == both);
+    CHECK(with_members(both) == both);  // also of an error made of another
+    CHECK(for_tool(both) == hint);
+    CHECK(for_tool(hint) == hint);
+    CHECK(with_members("as `ballast inspect --json` lists") == "as `ballast inspect --json` lists");
+    CHECK(with_members("--from-backend theano") ==
+          "--from-backend theano (in C++: --from-backend is ConvertOptions::from_backend)");
+    CHECK(Error(ErrorCode::lossy, "lost").hint("--dtype float32").hint() ==
+          "--dtype float32 (in C++: --dtype is ConvertOptions::dtype)");
 }
