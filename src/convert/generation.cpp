@@ -3,16 +3,12 @@
 #include "convert/generation.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace ballast {
-namespace {
 
 bool offers(const FormatInfo& format, std::string_view flavor) {
     return std::ranges::find(format.flavors, flavor, &Flavor::name) != format.flavors.end();
 }
-
-}  // namespace
 
 bool holds_whole_models(const FormatInfo& format) {
     return format.can.config && format.can.assets && !format.can.discards;

@@ -2,10 +2,15 @@
 // Which generation of Keras a target's config has to be of. Pure functions on values; any thread.
 #pragma once
 
+#include <string_view>
+
 #include "ballast/format.h"
 #include "ballast/options.h"
 
 namespace ballast {
+
+/// Whether the format has the flavour.
+bool offers(const FormatInfo& format, std::string_view flavor);
 
 /// Formats that cannot be written without an architecture: there a config that was lent becomes the model's.
 bool holds_whole_models(const FormatInfo& format);
