@@ -2,6 +2,8 @@
 // Lifting the Keras 3 layout along a model config: every layer's variables are looked up at the path its
 // class and place give, as Keras itself would.
 #include <algorithm>
+#include <map>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "ballast/error.h"
@@ -26,7 +28,40 @@ public:
     Binder(const hdf5::File& file, Lifting& lifting, const OpenOptions& options, layout::Framework framework)
         : file_(file), lifting_(lifting), options_(options), framework_(framework) {}
 
+    /// A layer that a nested model shares with the model around it is two of one name in the config; Keras 3
+    /// keeps its variables at the first place alone, and does not load them again.
+    void find_shared(const std::vector<V3Group>& groups) {
+        if (framework_ != layout::Framework::keras3) return;
+        std::map<std::pair<std::string, std::string>, std::vector<const V3Group*>> alike;
+        for (const V3Group& group : groups) {
+            const Layer& layer = lifting_.model.layers[group.layer];
+            if (group.variables.empty() || layer.name.empty() || !weights_known(layer)) continue;
+            alike[{layer.name, layer.class_name}].push_back(&group);
+        }
+        for (const auto& [name, found] : alike) {
+            if (found.size() != 2) continue;
+            const Layer& first = lifting_.model.layers[found[0]->layer];
+            const bool stored_first = is_stored(*found[0]), stored_second = is_stored(*found[1]);
+            if (stored_first == stored_second || found[0]->variables.size() != found[1]->variables.size())
+                continue;
+            const std::size_t kept = stored_first ? 0 : 1;
+            copies_[found[kept]->layer] = found[1 - kept]->layer;
+            shared_.insert(found[1 - kept]->layer);
+            lifting_.warnings.push_back(
+                label(first) +
+                " is shared by a nested model and the model around it, and stored once, so that Keras does "
+                "not "
+                "open the file: each of the two places gets the weights, and is trained apart");
+        }
+    }
+
     void bind(V3Group group) {
+        if (shared_.contains(group.layer)) {
+            lifting_.model.layers[group.layer].stored_key = group.path;
+            const hdf5::ObjectId empty = find(group.path);
+            if (empty != hdf5::no_object) visited_.insert(vars_of(file_, empty));
+            return;
+        }
         Layer& layer = lifting_.model.layers[group.layer];
         layer.stored_key = group.path;
         const hdf5::ObjectId object = find(group.path);
@@ -47,6 +82,11 @@ public:
             });
             if (found == stored.end()) throw missing(layer, group, variable.key);
             bind(variable, tensor_of(file_, found->dataset));
+            const auto copy = copies_.find(group.layer);
+            if (copy == copies_.end() || !variable.weight) continue;
+            const std::uint32_t place = variable.weight->weight;
+            lifting_.model.layers[copy->second].weights[place].stored_key = variable.key;
+            lifting_.bind_copy(copy->second, place);
         }
     }
 
@@ -69,6 +109,12 @@ public:
     }
 
 private:
+    bool is_stored(const V3Group& group) const {
+        const hdf5::ObjectId object = find(group.path);
+        const hdf5::ObjectId vars = object == hdf5::no_object ? hdf5::no_object : vars_of(file_, object);
+        return vars != hdf5::no_object && !variables_below(file_, vars, [](const hdf5::Object&) {}).empty();
+    }
+
     /// A layer quantized after its config was written, or inside a layer whose config does not say so
     /// (attention's projections): its dtypes tell.
     void take_as_quantized(Layer& layer, V3Group& group, const std::vector<Variable>& stored) {
@@ -166,6 +212,8 @@ private:
     Lifting& lifting_;
     const OpenOptions& options_;
     layout::Framework framework_;
+    std::unordered_set<LayerId> shared_;
+    std::unordered_map<LayerId, LayerId> copies_;  ///< of a layer that is stored to one in shared_
     std::unordered_set<hdf5::ObjectId> visited_;
     std::unordered_set<hdf5::ObjectId> taken_;  ///< with all below them
 };
@@ -181,7 +229,9 @@ void lift_by_config(const hdf5::File& file, Lifting& lifting, layout::Framework 
     lifting.model = model_from_config(options.config, config_options);
     drop_left_out(lifting.model, framework, &layout::OwnWeight::not_in_v3);
     Binder binder(file, lifting, options, framework);
-    for (const V3Group& group : v3_paths(lifting.model, framework))
+    const std::vector<V3Group> groups = v3_paths(lifting.model, framework);
+    binder.find_shared(groups);
+    for (const V3Group& group : groups)
         binder.bind(group);
     binder.keep_rest();
     // The user lent the architecture; the file itself holds none.

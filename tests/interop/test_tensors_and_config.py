@@ -93,3 +93,20 @@ def test_there_and_back(build, tmp_path):
     if build is not low_rank:  # a list in an order that no file tells
         refused = tool.convert(tmp_path / "own.keras", tmp_path / "no.h5", expect=tool.REFUSED)
         assert "--like FILE" in refused.stderr and "program's own" in refused.stderr
+
+
+def test_a_layer_shared_with_a_nested_model(tmp_path):
+    """Keras 3 stores it once, and opens its own .keras no more: the weights go to both places."""
+    fresh(keras)
+    shared, first, inside = L.Dense(4, name="shared"), keras.Input((4,)), keras.Input((4,))
+    inner = keras.Model(inside, L.Dense(4, name="inner")(shared(inside)))
+    model = keras.Model(first, L.Dense(2, name="head")(shared(inner(first))))
+    expected = np.asarray(model(X))
+    model.save(tmp_path / "own.keras")
+    with pytest.raises(ValueError, match="shared"):
+        keras.saving.load_model(tmp_path / "own.keras")
+    for target in ("new.keras", "new.h5"):
+        done = tool.convert(tmp_path / "own.keras", tmp_path / target)
+        assert "shared" in done.stderr
+        loaded = keras.models.load_model(str(tmp_path / target))
+        np.testing.assert_allclose(np.asarray(loaded(X)), expected, rtol=1e-5, atol=1e-6)
