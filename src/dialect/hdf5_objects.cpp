@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "ballast/error.h"
+#include "container/zip/zip.h"
 
 namespace ballast {
 namespace {
@@ -27,6 +28,8 @@ std::shared_ptr<const hdf5::File> hdf5_file(Probe& probe) {
     const auto parsed = probe.shared<ParsedHdf5>([&probe]() -> std::shared_ptr<ParsedHdf5> {
         const auto source = probe.source();
         if (!source || !hdf5::File::recognise(*source)) return nullptr;
+        // A stored member of a zip may begin where a superblock after a user block does.
+        if (zip::starts_like_zip(probe.head())) return nullptr;
         return std::make_shared<ParsedHdf5>(ParsedHdf5{hdf5::File::parse(source, probe.options().limits)});
     });
     return parsed ? parsed->file : nullptr;

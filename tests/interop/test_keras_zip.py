@@ -149,6 +149,19 @@ def test_deflated(workshop, tmp_path):
     judge(source, out)
 
 
+@pytest.mark.parametrize("at", [512, 2048, 4096])
+def test_weights_where_hdf5_is_looked_for(at, workshop, tmp_path):
+    """A file whose superblock lies behind a user block of 512, 1024, … bytes is HDF5, too; a zip is not."""
+    source = workshop.source(REGISTRY["nested_twice"], "keras")
+    parts = read(source.keras_zip)
+    headers = 30 + len("fill") + 30 + len("model.weights.h5")
+    first = {"fill": b" " * (at - headers), "model.weights.h5": parts.pop("model.weights.h5")}
+    moved = zipped(tmp_path / "moved.keras", first | parts)
+    assert moved.read_bytes().find(b"\x89HDF") == at
+    tool.convert(moved, tmp_path / "out.keras")
+    judge(source, tmp_path / "out.keras")
+
+
 def test_folder(workshop, tmp_path):
     source = workshop.source(REGISTRY["cells"], "keras")
     folder, out, plain = tmp_path / "folder", tmp_path / "out.keras", tmp_path / "plain.keras"
