@@ -77,6 +77,23 @@ std::shared_ptr<const Archive> kept_around(const Format& format, const std::shar
     return layout && &layout->format() == &format.info() ? layout : nullptr;
 }
 
+/// A file that does not say what its layers are, opened along the template's config where that fits it.
+std::shared_ptr<Archive> told_by_template(const Location& source, std::shared_ptr<Archive> archive,
+                                          const ConvertOptions& options) {
+    const Model& model = archive->model();
+    if (!options.like || options.config || !model.config.is_null() || !model.has_layers() ||
+        has_classes(model))
+        return archive;
+    OpenOptions open_options = options.open;
+    try {
+        read_config(*options.like, open_options);
+        auto told = open(source, open_options);
+        return told->used_config() ? told : archive;
+    } catch (const Error&) {  // the template holds none, or another model's
+        return archive;
+    }
+}
+
 /// What execute() would do to the casts: a dry run, too, tells what overflows.
 void evaluate_recasts(const std::vector<Recast>& recasts, const WriteOptions& write) {
     std::vector<ScanItem> items;
@@ -118,7 +135,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
     OpenOptions open_options = options.open;
     Tree optimizer;
     if (options.config) optimizer = read_config(*options.config, open_options);
-    const auto archive = open(source, open_options);
+    const auto archive = told_by_template(source, open(source, open_options), options);
     report.source = source.display();
     report.source_format = archive->format().id;
     for (const std::string& warning : archive->warnings())

@@ -234,17 +234,36 @@ private:
         }
     }
 
+    static std::string_view kind_of_role(std::string_view role) {
+        constexpr std::string_view distinct[] = {"gamma", "beta", "moving_mean", "moving_variance", "bias"};
+        role = role.substr(role.rfind('/') + 1);
+        const auto* const found = std::find(std::begin(distinct), std::end(distinct), role);
+        return found == std::end(distinct) ? std::string_view() : *found;
+    }
+
+    /// Layers within a layer whose files disagree about the order: Keras 3 has them by the alphabet.
+    static std::string_view part_of_layer(std::string_view path) {
+        constexpr std::string_view distinct[] = {"forward", "backward", "query", "key", "value"};
+        std::string_view found;
+        for (std::string_view left = path; !left.empty();) {
+            const std::string_view step = left.substr(0, left.find('/'));
+            left.remove_prefix(std::min(left.size(), step.size() + 1));
+            for (const std::string_view part : distinct)
+                if (step.starts_with(part) || (step.starts_with('_') && step.substr(1).starts_with(part)))
+                    found = part;
+        }
+        return found;
+    }
+
     /// Legacy files list what is trained first, others do not: an order that puts a scale where a mean
     /// belongs is none.
     static void check_roles(const AlignItem& from, const AlignItem& to) {
-        constexpr std::string_view distinct[] = {"gamma", "beta", "moving_mean", "moving_variance", "bias"};
-        const auto kind = [&](std::string_view role) {
-            role = role.substr(role.rfind('/') + 1);
-            const auto* const found = std::find(std::begin(distinct), std::end(distinct), role);
-            return found == std::end(distinct) ? std::string_view() : *found;
+        const auto differ = [](std::string_view a, std::string_view b) {
+            return !a.empty() && !b.empty() && a != b;
         };
-        const std::string_view a = kind(from.role), b = kind(to.role);
-        if (a.empty() || b.empty() || a == b) return;
+        if (!differ(kind_of_role(from.role), kind_of_role(to.role)) &&
+            !differ(part_of_layer(from.name), part_of_layer(to.name)))
+            return;
         throw Error(ErrorCode::ambiguous_mapping,
                     "by order, '" + from.name + "' would become '" + to.name + "', which is something else")
             .tensor(from.stored)

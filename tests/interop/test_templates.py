@@ -47,6 +47,27 @@ def test_a_template_takes_tf_keras_weights(name, kind, workshop, tmp_path):
     assert not out.exists()
 
 
+@each([arch for arch in CROSSING if arch.name in FROM_NAMES])
+def test_a_whole_template_says_what_the_layers_are(arch, workshop, tmp_path):
+    """Legacy weights tell no classes; the config of a .keras template does."""
+    source = workshop.source(arch, "tf_keras")
+    template = tmp_path / "template.keras"
+    workshop.target(source, "keras").save(str(template))
+    out = tmp_path / "out.weights.h5"
+    tool.convert(source.weights_only, out, "--like", template)
+    judge(workshop, source, out)
+
+
+def test_order_does_not_exchange_directions(workshop, tmp_path):
+    """Keras 3 lists what a layer holds by the alphabet, legacy files in the order of the class."""
+    source = workshop.source(REGISTRY["bidirectional"], "tf_keras")
+    template = template_of(workshop, source, tmp_path)
+    out = tmp_path / "out.weights.h5"
+    done = tool.start("convert", source.weights_only, out, "--like", template, "--match", "order")
+    assert done.code == tool.REFUSED and "something else" in done.stderr, done
+    assert not out.exists()
+
+
 @each(CROSSING, without=["chunked"])
 def test_plain_safetensors_with_config(arch, workshop, tmp_path):
     """Tensors under canonical names, without our metadata, and the architecture from a config."""
