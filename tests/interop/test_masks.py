@@ -52,3 +52,36 @@ def test_states_keep_the_mask_away(tmp_path, masked):
     equal = np.allclose(loaded.predict(given, verbose=0), model.predict(given, verbose=0), rtol=1e-4, atol=1e-6)
     # Where Keras 3 computes something else the report says so, and only there.
     assert equal == (not masked) == ("Keras 3 does not pass the mask" not in done.stderr)
+
+
+def attention_readers(case):
+    """A model with MultiHeadAttention on a masked tensor, and who else reads that."""
+    fresh(tf_keras)
+    layers = tf_keras.layers
+    tokens, others = layers.Input((4,)), layers.Input((4,))
+    embedding = layers.Embedding(5, 3, mask_zero=True)
+    x, y = embedding(tokens), embedding(others)
+    heads = layers.MultiHeadAttention(2, 4, name="heads")(x, y)
+    if case == "residual":
+        out = layers.LayerNormalization()(layers.Add()([x, heads]))
+    elif case == "attention":
+        out = layers.Add()([heads, layers.Attention(name="late")([x, y])])
+    else:
+        out = layers.MultiHeadAttention(2, 4, name="late")(heads, y)
+    return tf_keras.Model([tokens, others], layers.GlobalAveragePooling1D()(out))
+
+
+@pytest.mark.parametrize("case, copies", [("residual", 0), ("attention", 2), ("two decoders", 2)])
+def test_masks_that_attention_takes_away(case, copies, tmp_path):
+    model = attention_readers(case)
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.save(tmp_path / "a.h5")
+    done = tool.convert(tmp_path / "a.h5", tmp_path / "b.keras")
+    loaded = keras.models.load_model(tmp_path / "b.keras")
+    np.testing.assert_allclose(loaded(TOKENS), model(TOKENS), rtol=1e-4, atol=1e-6)
+    assert sum("_copy" in layer.name for layer in loaded.layers) == copies
+    assert ("replaced" in done.stderr) == (copies != 0), done.stderr
+    model.save(tmp_path / "a.keras")
+    tool.convert(tmp_path / "a.keras", tmp_path / "c.keras")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "c.keras")(TOKENS), model(TOKENS), rtol=1e-4, atol=1e-6)

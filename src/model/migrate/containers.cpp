@@ -5,6 +5,7 @@
 #include "ballast/error.h"
 #include "model/config.h"
 #include "model/migrate/graph.h"
+#include "model/migrate/taken_masks.h"
 
 namespace ballast::migrate {
 
@@ -130,12 +131,14 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
 
 Tree convert_functional(Context& context, const Tree& node, const std::string& name) {
     const Tree& config = node["config"];
-    Graph graph(config["layers"], context.masked);
+    const Tree kept = context.masked ? with_masks_kept(context, config["layers"]) : Tree();
+    const Tree& old_layers = context.masked ? kept : config["layers"];
+    Graph graph(old_layers, context.masked);
     set_shifts(graph, config);
-    for (const Tree& layer : config["layers"].items())
+    for (const Tree& layer : old_layers.items())
         if (is_tf_function(layer)) graph.set_calls(name_of(layer), layer["inbound_nodes"].size());
     Tree layers = Tree::array();
-    for (const Tree& layer : config["layers"].items()) {
+    for (const Tree& layer : old_layers.items()) {
         if (!is_tf_function(layer)) {
             layers.push_back(convert_node(context, graph, layer));
             continue;
