@@ -5,6 +5,7 @@
 #include "ballast/error.h"
 #include "model/config.h"
 #include "model/migrate/graph.h"
+#include "model/migrate/merged_masks.h"
 #include "model/migrate/taken_masks.h"
 
 namespace ballast::migrate {
@@ -115,10 +116,6 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
         states = states || gives_states(class_name, call);
     }
     const Place place{context.path + name_of(node), std::string(class_name)};
-    if (class_name == "Concatenate" && context.masked)
-        context.note(
-            NoteKind::changed, place,
-            "Keras 2 masks the steps that any input masks, Keras 3 those that all mask: compare predictions");
     if (states && context.masked)
         context.note(
             NoteKind::changed, place,
@@ -131,7 +128,9 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
 
 Tree convert_functional(Context& context, const Tree& node, const std::string& name) {
     const Tree& config = node["config"];
-    const Tree kept = context.masked ? with_masks_kept(context, config["layers"]) : Tree();
+    const Tree merged = context.masked ? with_merged_masks(context, config["layers"]) : Tree();
+    const bool held = merged.size() != config["layers"].size();
+    const Tree kept = context.masked ? with_masks_kept(context, merged, held) : Tree();
     const Tree& old_layers = context.masked ? kept : config["layers"];
     Graph graph(old_layers, context.masked);
     set_shifts(graph, config);
