@@ -97,8 +97,10 @@ bool read_node(const Tree& node, ConfigNode& out) {
 bool is_keras3_operation(const ConfigNode& node, layout::Framework framework) {
     if (node.module.starts_with("keras.src.ops") || node.module.starts_with("keras.ops")) return true;
     if (framework != layout::Framework::keras3 || !node.module.empty() || !node.package.empty()) return false;
-    return node.config->is_object() && node.config->find("dtype") == nullptr &&
-           node.config->find("trainable") == nullptr && node.config->find("layers") == nullptr;
+    // Of the layers, inputs alone say nothing of training; operations may have a dtype of their own (Cast).
+    return node.config->is_object() && node.config->find("trainable") == nullptr &&
+           node.config->find("layers") == nullptr && node.config->find("batch_shape") == nullptr &&
+           node.config->find("batch_input_shape") == nullptr;
 }
 
 layout::Framework config_framework(const Tree& config) {

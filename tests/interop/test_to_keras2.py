@@ -7,7 +7,7 @@ import tool
 from architectures import REGISTRY
 from cases import BYTES_ONLY_LEGACY, CROSSING, by_position, each
 from compare import assert_predictions, assert_weights
-from frameworks import fresh, keras, tf_keras
+from frameworks import fresh, keras, tf, tf_keras
 from test_whole_h5 import own_classes
 
 FLAVOR = ("--flavor", "tf_keras")
@@ -117,3 +117,46 @@ def test_what_keras_2_lacks_is_named(tmp_path):
         keras.Sequential([keras.Input((3,)), layer]).save(tmp_path / "source.keras")
         done = tool.convert(tmp_path / "source.keras", tmp_path / "out.h5", *FLAVOR, expect=tool.REFUSED)
         assert f"'{text}'" in done.stderr and not (tmp_path / "out.h5").exists()
+
+
+def preprocessing():
+    """Layers of Keras 3 that know words or bins, with what they are given."""
+    layers = keras.layers
+    bins = layers.Discretization(num_bins=4)
+    bins.adapt(np.random.default_rng(3).random((100, 1)).astype("float32"))
+    words = np.array([["b"], ["a"], ["c"]])
+    return {
+        "bins": (bins, "float32", np.float32([[0.1], [0.4], [0.9]])),
+        "strings": (layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot"), "string", words),
+        "numbers": (layers.IntegerLookup(vocabulary=[3, 4]), "int64", np.array([[4], [3], [7]])),
+        "text": (layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=2), "string", words),
+    }
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_words_and_bins(suffix, tmp_path):
+    for name, (layer, dtype, given) in preprocessing().items():
+        fresh(keras)
+        given = tf.constant(given)
+        inputs = keras.Input((1,), dtype=dtype)
+        model = keras.Model(inputs, layer(inputs))
+        model.save(tmp_path / "a.keras")
+        tool.convert(tmp_path / "a.keras", tmp_path / f"b{suffix}", "-f", "--flavor", "tf_keras")
+        loaded = tf_keras.models.load_model(tmp_path / f"b{suffix}", compile=False)
+        np.testing.assert_array_equal(loaded(given), model(given), err_msg=name)
+
+
+def test_operations_with_a_type_of_their_own(tmp_path):
+    """A Keras 3 `.h5` names no modules: Cast and the like have a dtype as layers have."""
+    fresh(keras)
+    ops, inputs = keras.ops, keras.Input((6,))
+    outputs = [ops.cast(inputs, "float16"), ops.cumsum(inputs, axis=1), ops.zeros_like(inputs), ops.ones_like(inputs),
+               ops.one_hot(ops.cast(inputs, "int32"), 3)]
+    model = keras.Model(inputs, outputs)
+    model.save(tmp_path / "a.h5")
+    tool.convert(tmp_path / "a.h5", tmp_path / "b.keras")
+    loaded = keras.models.load_model(tmp_path / "b.keras")
+    given = np.float32(np.random.default_rng(1).integers(0, 3, (2, 6)))
+    for ours, theirs in zip(loaded(given), model(given)):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours, theirs)

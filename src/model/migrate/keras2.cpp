@@ -188,6 +188,7 @@ bool keep_for_keras2(Context& context, const Place& place, const table::KerasCla
     // Keras 2 takes these among its keyword arguments.
     if (key == "activity_regularizer" && !value.is_null()) return true;
     if (key == "zero_output_for_mask" && value == Tree(true)) return true;
+    if (key == "vocabulary_size") return false;  // Keras 3's record of how many words there are
     const bool empty = value.is_null() || value == Tree(false) || key == "autocast" || key == "name" ||
                        (key == "seed" && value.is_object());
     if (empty || (found != known.only_after.end() && same_value(value, value_of(found->value)))) return false;
@@ -249,6 +250,12 @@ Tree layer_for_keras2(Context& context, const Tree& given) {
         context.note(NoteKind::refused, place, "TensorFlow takes no layer of this name: rename it");
     Tree config = config_for_keras2(context, place, *known, given["config"]);
     if (known->name == "MultiHeadAttention") add_shapes(given, config);
+    // Numbers of words, which Keras 2 wants to be of an integer type.
+    if (known->name.ends_with("Lookup") && config["output_mode"].as_string() == "int")
+        config.set("dtype", "int64");
+    if (known->name == "TextVectorization") config.set("dtype", "string");
+    // Of a fitted one Keras 3 writes both, of which Keras 2 takes one.
+    if (known->name == "Discretization" && !config["bin_boundaries"].is_null()) config.set("num_bins", Tree());
     // tf_keras 2.21 does not find this one by its name, in files of its own neither.
     if (known->name == "SpectralNormalization") context.custom(place, name);
     return node(name, std::move(config));
