@@ -235,11 +235,15 @@ Tree convert_container(Context& context, const Tree& node, std::string_view name
 Migrated migrate_to_keras3(const Tree& config, const Options& options) {
     Migrated result;
     check_depth(config, options);
-    if (!is_container(config))
+    if (!is_container(config)) {
+        const std::string_view name = config["class_name"].as_string();
+        if (name.empty() || name == "Sequential" || name == "Functional" || name == "Model")
+            throw Error(ErrorCode::damaged, "no model config: it has no list of layers").in(options.where);
         throw Error(ErrorCode::needs_config,
                     "the config has no list of layers: it is that of a model class of the program's own")
             .in(options.where)
             .hint("convert the weights (to .weights.h5) and load them in the program that knows the class");
+    }
     if (config_framework(config) == layout::Framework::keras3) {
         result.config = config;
     } else {

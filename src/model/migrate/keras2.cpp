@@ -255,7 +255,8 @@ Tree layer_for_keras2(Context& context, const Tree& given) {
         config.set("dtype", "int64");
     if (known->name == "TextVectorization") config.set("dtype", "string");
     // Of a fitted one Keras 3 writes both, of which Keras 2 takes one.
-    if (known->name == "Discretization" && !config["bin_boundaries"].is_null()) config.set("num_bins", Tree());
+    if (known->name == "Discretization" && !config["bin_boundaries"].is_null())
+        config.set("num_bins", Tree());
     // tf_keras 2.21 does not find this one by its name, in files of its own neither.
     if (known->name == "SpectralNormalization") context.custom(place, name);
     return node(name, std::move(config));

@@ -199,6 +199,7 @@ TEST_CASE("training config") {
 TEST_CASE("hostile configs end in an error or a note") {
     CHECK(code_of("{}") == ErrorCode::damaged);
     CHECK(code_of(R"({"class_name":"Sequential","config":3})") == ErrorCode::damaged);
+    CHECK(code_of(R"({"class_name":"Own","config":{}})") == ErrorCode::needs_config);
     Tree deep = Tree::array();
     for (int i = 0; i < 200; ++i) {
         Tree around = Tree::array();
