@@ -113,7 +113,7 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
     bool states = false;
     for (const Tree& call : node["inbound_nodes"].items()) {
         calls.push_back(convert_call(graph, class_name, call));
-        states = states || gives_states(class_name, call);
+        states = states || (gives_states(class_name, call) && call_arguments(call)["mask"].is_null());
     }
     const Place place{context.path + name_of(node), std::string(class_name)};
     if (states && context.masked)

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 
+#include "model/migrate/graph.h"
 #include "model/migrate/old_calls.h"
 
 namespace ballast::migrate {
@@ -85,9 +86,17 @@ using Masks = std::optional<std::set<std::string>>;
 
 struct Call {
     const Tree* layer;
-    std::string key;  ///< of its (first) output
+    const Tree* node;  ///< as the config has it
+    std::string key;   ///< of its (first) output
     std::vector<std::string> inputs;
 };
+
+bool merges(const Tree& layer) {
+    const std::string_view class_name = layer["class_name"].as_string();
+    if (is_one_of(merging, class_name)) return true;
+    // Along the steps, masks are put one after the other in both.
+    return class_name == "Concatenate" && layer["config"]["axis"].as_int64().value_or(-1) != 1;
+}
 
 /// Which mask each tensor has in Keras 2.
 class MaskFlow {
@@ -98,7 +107,7 @@ public:
             std::int64_t number = 0;
             const std::string name(layer["name"].as_string());
             for (const Tree& call : layer["inbound_nodes"].items())
-                calls_.push_back({&layer, key_of(Tree::Array{name, number++, 0}), tensors_of(call)});
+                calls_.push_back({&layer, &call, key_of(Tree::Array{name, number++, 0}), tensors_of(call)});
             if (number != 0) continue;
             const std::string key = key_of(Tree::Array{name, 0, 0});
             masks_[key] = nested ? std::set<std::string>{key} : std::set<std::string>();
@@ -157,8 +166,8 @@ private:
         }
         if (is_one_of(dropping, class_name)) return std::set<std::string>();
         const Masks all = joined(call);
-        if (is_one_of(merging, class_name) || class_name == "Concatenate" || (all && all->empty()))
-            return all;
+        if (merges(*call.layer) || (all && all->empty())) return all;
+        if (!call_arguments(*call.node)["mask"].is_null()) return std::nullopt;
         if (is_one_of(passing, class_name)) return of(call.inputs.front());
         if (is_one_of(recurrent, class_name) || class_name == "Bidirectional") {
             const Tree& own = class_name == "Bidirectional" ? config["layer"]["config"] : config;
@@ -172,13 +181,6 @@ private:
     std::map<std::string, Masks> masks_;  ///< by tensor
 };
 
-bool merges(const Tree& layer) {
-    const std::string_view class_name = layer["class_name"].as_string();
-    if (is_one_of(merging, class_name)) return true;
-    // Along the steps, masks are put one after the other in both.
-    return class_name == "Concatenate" && layer["config"]["axis"].as_int64().value_or(-1) != 1;
-}
-
 class MergedMasks {
 public:
     MergedMasks(Context& context, const Tree& layers)
@@ -187,14 +189,21 @@ public:
     Tree run() {
         for (const Call& call : flow_.calls())
             if (merges(*call.layer)) settle(call);
-        if (replaced_.empty()) return layers_;
+        for (const Call& call : flow_.calls())
+            hand_over(call);
+        if (replaced_.empty() && handed_.empty()) return layers_;
         Tree result = Tree::array();
         for (const Tree& layer : layers_.items()) {
             Tree reading = layer;
-            reading.set("inbound_nodes", with_references(layer["inbound_nodes"], [&](const Tree& leaf) {
-                            const auto held = replaced_.find(key_of(leaf));
-                            return held == replaced_.end() ? leaf : held->second;
-                        }));
+            Tree calls = with_references(layer["inbound_nodes"], [&](const Tree& leaf) {
+                const auto held = replaced_.find(key_of(leaf));
+                return held == replaced_.end() ? leaf : held->second;
+            });
+            for (std::size_t i = 0; i < calls.size(); ++i) {
+                const auto mask = handed_.find(&layer["inbound_nodes"].at(i));
+                if (mask != handed_.end()) set_mask(calls.mutable_items()[i], mask->second);
+            }
+            reading.set("inbound_nodes", std::move(calls));
             result.push_back(std::move(reading));
         }
         for (Tree& layer : added_.mutable_items())
@@ -203,6 +212,30 @@ public:
     }
 
 private:
+    /// Keras 3 passes no mask to recurrent layers that are given states; called with it, they take it.
+    void hand_over(const Call& call) {
+        const std::string_view class_name = (*call.layer)["class_name"].as_string();
+        if (!gives_states(class_name, *call.node) || !call_arguments(*call.node)["mask"].is_null()) return;
+        const Masks masks = flow_.of(call.inputs.front());
+        const auto outside = [&](const std::string& maker) { return flow_.maker(maker) == nullptr; };
+        if (masks && !masks->empty() && std::ranges::none_of(*masks, outside))
+            handed_[call.node] = mask_of(*masks);
+    }
+
+    /// Among the arguments of the call's first leaf.
+    static void set_mask(Tree& call, const Tree& mask) {
+        Tree* at = &call;
+        while (!is_leaf(*at)) {
+            if (at->size() == 0) return;
+            at = at->is_object() ? &at->mutable_members().front().second : &at->mutable_items().front();
+        }
+        Tree arguments = at->size() > 3 ? at->at(3) : Tree::object();
+        arguments.set("mask", mask);
+        Tree leaf = Tree::Array{at->at(0), at->at(1), at->at(2)};
+        leaf.push_back(std::move(arguments));
+        *at = std::move(leaf);
+    }
+
     void settle(const Call& call) {
         const Masks all = flow_.of(call.key);
         const auto same = [&](const std::string& input) { return flow_.of(input) == all; };
@@ -297,6 +330,7 @@ private:
     LayerNames names_;
     std::map<std::string, Tree> made_;      ///< references to masks by the call that makes them in Keras 2
     std::map<std::string, Tree> replaced_;  ///< by tensor: what is read instead
+    std::map<const Tree*, Tree> handed_;    ///< by call: the mask it is given
     Tree added_ = Tree::array();
 };
 
