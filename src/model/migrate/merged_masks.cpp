@@ -73,8 +73,8 @@ constexpr std::array<std::string_view, 18> dropping = {"InputLayer",
                                                        "ZeroPadding1D"};
 
 /// Of configs that people have; hostile ones are not followed further.
-constexpr int most_passes = 64;
-constexpr std::size_t most_joined = 64;
+constexpr int most_passes = 16;
+constexpr std::size_t most_joined = 16;
 
 bool is_one_of(const auto& classes, std::string_view class_name) {
     return std::ranges::find(classes, class_name) != classes.end();
@@ -159,6 +159,7 @@ private:
     Masks mask_of(const Call& call) const {
         const std::string_view class_name = (*call.layer)["class_name"].as_string();
         const Tree& config = (*call.layer)["config"];
+        if (call.inputs.empty()) return std::nullopt;  // of constants
         if (class_name == "Masking") return std::set<std::string>{call.key};
         if (class_name == "Embedding") {
             if (config["mask_zero"].as_bool().value_or(false)) return std::set<std::string>{call.key};
@@ -215,7 +216,9 @@ private:
     /// Keras 3 passes no mask to recurrent layers that are given states; called with it, they take it.
     void hand_over(const Call& call) {
         const std::string_view class_name = (*call.layer)["class_name"].as_string();
-        if (!gives_states(class_name, *call.node) || !call_arguments(*call.node)["mask"].is_null()) return;
+        if (call.inputs.empty() || !gives_states(class_name, *call.node) ||
+            !call_arguments(*call.node)["mask"].is_null())
+            return;
         const Masks masks = flow_.of(call.inputs.front());
         const auto outside = [&](const std::string& maker) { return flow_.maker(maker) == nullptr; };
         if (masks && !masks->empty() && std::ranges::none_of(*masks, outside))
