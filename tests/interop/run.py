@@ -148,7 +148,7 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--test-limit", type=float, default=400, help="seconds that one test may take")
+    parser.add_argument("--test-limit", type=float, default=1200, help="seconds that one test may take")
     parser.add_argument("--limit", type=float, default=3000, help="seconds that the whole run may take")
     options, options.rest = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="ballast-interop-") as folder:
