@@ -220,6 +220,12 @@ Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
             config.set(row.key, value_of(row.value));
         class_name = now->name;
     }
+    const std::string_view mode = config["output_mode"].as_string();
+    if (class_name == "TextVectorization" && !mode.empty() && mode != "int")
+        context.note(
+            NoteKind::changed, place,
+            "of texts that come as (n, 1), Keras 2 gives (n, words) and Keras 3 (n, 1, words): compare "
+            "shapes, or give it texts as (n)");
     if (const table::KerasClass* known = table::find_class(Kind::layer, class_name))
         return convert_known(context, place, *known, std::move(config), name);
     set_name(config, name);
