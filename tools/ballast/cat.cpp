@@ -106,22 +106,20 @@ int run(const Options& options) {
 
 }  // namespace
 
-Command add_cat(CLI::App& app) {
+Command add_cat(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("cat", "Prints the elements of one tensor, as .npy or as text");
-    command->add_option("PATH", options->path, "The file")->required()->type_name("FILE");
-    command
-        ->add_option("TENSOR", options->tensor, "Its stored or canonical name (`ballast inspect` lists both)")
-        ->required()
-        ->type_name("NAME");
-    command->add_option("--as", options->as, "npy, or text (the default on a terminal)")
-        ->check(CLI::IsMember({"npy", "text"}));
-    command->add_option("-o,--output", options->output, "Write this file instead of standard output")
-        ->type_name("FILE");
-    add_source_options(*command, options->from, options->config);
-    command->add_flag("-f,--overwrite", options->force, "Replace an existing output file");
-    command->add_flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
-    command->footer(R"(npy has no bfloat16 and no float8: they are written as the plain bytes <V2 and
+    Arguments command = program.command("cat", "Prints the elements of one tensor, as .npy or as text");
+    command.option("PATH", options->path, "The file").required().value("FILE");
+    command.option("TENSOR", options->tensor, "Its stored or canonical name (`ballast inspect` lists both)")
+        .required()
+        .value("NAME");
+    command.option("--as", options->as, "npy, or text (the default on a terminal)").one_of({"npy", "text"});
+    command.option("-o,--output", options->output, "Write this file instead of standard output")
+        .value("FILE");
+    add_source_options(command, options->from, options->config);
+    command.flag("-f,--overwrite", options->force, "Replace an existing output file");
+    command.flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
+    command.notes(R"(npy has no bfloat16 and no float8: they are written as the plain bytes <V2 and
 |V1, as numpy with ml_dtypes writes them. In Python they become numbers by
 numpy.load(f).view(ml_dtypes.bfloat16).
 

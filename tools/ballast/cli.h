@@ -3,13 +3,13 @@
 // from the library's own workers.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "arguments.h"
 #include "ballast/ballast.h"
 
 namespace ballast::tool {
@@ -38,23 +38,23 @@ void print_warning(std::string_view text);
 /// A subcommand registers its options and gets its body called after parsing; the body returns the exit code.
 using Body = std::function<int()>;
 struct Command {
-    CLI::App* app = nullptr;
+    Arguments arguments;
     Body body;
 };
-Command add_inspect(CLI::App& app);
-Command add_cat(CLI::App& app);
-Command add_diff(CLI::App& app);
-Command add_convert(CLI::App& app);
-Command add_edit(CLI::App& app);
-Command add_latest(CLI::App& app);
-Command add_pack(CLI::App& app);
-Command add_unpack(CLI::App& app);
-Command add_migrate(CLI::App& app);
-Command add_scan(CLI::App& app);
-Command add_verify(CLI::App& app);
-Command add_formats(CLI::App& app);
-Command add_completion(CLI::App& app);
-Command add_man(CLI::App& app);
+Command add_inspect(Arguments program);
+Command add_cat(Arguments program);
+Command add_diff(Arguments program);
+Command add_convert(Arguments program);
+Command add_edit(Arguments program);
+Command add_latest(Arguments program);
+Command add_pack(Arguments program);
+Command add_unpack(Arguments program);
+Command add_migrate(Arguments program);
+Command add_scan(Arguments program);
+Command add_verify(Arguments program);
+Command add_formats(Arguments program);
+Command add_completion(Arguments program);
+Command add_man(Arguments program);
 
 /// Opens a file and prints what is odd about it. `from` is a format id, `config` a file with an architecture;
 /// either may be empty.
@@ -65,12 +65,11 @@ Location destination_of(const std::filesystem::path& path);
 /// Allowed with --overwrite, else asked for on a terminal and refused without one.
 Overwrite overwrite_of(bool force);
 
-// Options of several commands. Completions and man pages are made from the tables of CLI11: an option's
-// type_name says what its value is (FILE, DIR, ID of a format, …).
-void add_source_options(CLI::App& command, std::string& from, std::string& config);
-void add_jobs_option(CLI::App& command, unsigned& threads);
+// Options of several commands.
+void add_source_options(Arguments command, std::string& from, std::string& config);
+void add_jobs_option(Arguments command, unsigned& threads);
 /// --plugin-dir: its plugins are loaded while the command line is parsed.
-void add_plugin_option(CLI::App& command);
+void add_plugin_option(Arguments command);
 
 /// Catches SIGINT and SIGTERM: the first sets a flag that interrupted() reports, a second one kills at once.
 void catch_signals();

@@ -38,33 +38,31 @@ Overwrite overwrite_of(bool force) {
     return stdin_is_terminal() ? Overwrite::ask : Overwrite::refuse;
 }
 
-void add_source_options(CLI::App& command, std::string& from, std::string& config) {
-    command.add_option("--from", from, "The file's format, when its content does not tell")->type_name("ID");
+void add_source_options(Arguments command, std::string& from, std::string& config) {
+    command.option("--from", from, "The file's format, when its content does not tell").value("ID");
     command
-        .add_option("--config", config,
-                    "Name layers by this architecture: a model.to_json() file, or any file that holds one")
-        ->type_name("FILE");
+        .option("--config", config,
+                "Name layers by this architecture: a model.to_json() file, or any file that holds one")
+        .value("FILE");
     add_libhdf5_option(command);
 }
 
-void add_jobs_option(CLI::App& command, unsigned& threads) {
-    command.add_option("-j,--jobs", threads, "Threads (default: one a processor, at most 8)")
-        ->check(CLI::Range(1u, 256u))
-        ->type_name("N");
+void add_jobs_option(Arguments command, unsigned& threads) {
+    command.option("-j,--jobs", threads, "Threads (default: one a processor, at most 8)")
+        .between(1, 256)
+        .value("N");
 }
 
-void add_plugin_option(CLI::App& command) {
+void add_plugin_option(Arguments command) {
     command
-        .add_option_function<std::vector<std::string>>(
+        .option(
             "--plugin-dir",
             [](const std::vector<std::string>& folders) {
                 for (const std::string& folder : folders)
                     Registry::load_folder(folder);
             },
             "Load the formats of the plugins (*.so) in this folder: their code runs, so only ones you trust")
-        ->type_name("DIR")
-        ->expected(1)
-        ->take_all();
+        .value("DIR");
 }
 
 }  // namespace ballast::tool

@@ -197,9 +197,9 @@ void print_fish(const CommandInfo& program, const std::vector<CommandInfo>& comm
             fish_option(option, "__fish_seen_subcommand_from " + command.name, out);
 }
 
-int run(const CLI::App& app, const std::string& shell) {
-    const CommandInfo program = describe(app);
-    const std::vector<CommandInfo> commands = describe_commands(app);
+int run(const Arguments& arguments, const std::string& shell) {
+    const CommandInfo program = describe(arguments);
+    const std::vector<CommandInfo> commands = describe_commands(arguments);
     Output out;
     if (shell == "bash")
         print_bash(program, commands, out);
@@ -213,20 +213,18 @@ int run(const CLI::App& app, const std::string& shell) {
 
 }  // namespace
 
-Command add_completion(CLI::App& app) {
+Command add_completion(Arguments program) {
     auto shell = std::make_shared<std::string>();
-    CLI::App* command = app.add_subcommand("completion", "Prints a completion script for a shell");
-    command->add_option("SHELL", *shell, "bash, zsh or fish")
-        ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
-    command->footer(R"(An installed Ballast has its completions in place already. For a shell to use them
+    Arguments command = program.command("completion", "Prints a completion script for a shell");
+    command.option("SHELL", *shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
+    command.notes(R"(An installed Ballast has its completions in place already. For a shell to use them
 from a build:
 
 Examples:
   source <(ballast completion bash)
   ballast completion zsh > ~/.zfunc/_ballast
   ballast completion fish > ~/.config/fish/completions/ballast.fish)");
-    return {command, [&app, shell] { return run(app, *shell); }};
+    return {command, [program, shell] { return run(program, *shell); }};
 }
 
 }  // namespace ballast::tool

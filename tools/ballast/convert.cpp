@@ -262,118 +262,110 @@ int run(Options& options) {
     return exit_ok;
 }
 
-void add_what(CLI::App& command, Options& options) {
-    command.add_option("PATH", options.paths, "SRC… DST: the sources, then the destination")
-        ->required()
-        ->expected(2, -1)
-        ->type_name("FILE");
+void add_what(Arguments command, Options& options) {
+    command.option("PATH", options.paths, "SRC… DST: the sources, then the destination")
+        .required()
+        .at_least(2)
+        .value("FILE");
     command
-        .add_option("--to,--save-format", options.convert.to,
-                    "Target format (see `ballast formats`); else DST's suffix tells")
-        ->type_name("ID");
-    command.add_flag("--unzipped", options.unzipped,
-                     "DST is a folder with the parts of a .keras, as Keras saves with zipped=False");
-    command.add_option("--from", options.from, "Source format, when its content does not tell")
-        ->type_name("ID");
+        .option("--to,--save-format", options.convert.to,
+                "Target format (see `ballast formats`); else DST's suffix tells")
+        .value("ID");
+    command.flag("--unzipped", options.unzipped,
+                 "DST is a folder with the parts of a .keras, as Keras saves with zipped=False");
+    command.option("--from", options.from, "Source format, when its content does not tell").value("ID");
     add_libhdf5_option(command);
-    command.add_option("--from-backend", options.convert.from_backend,
-                       "theano: the kernels of convolutions are mirrored, and the file does not say so");
+    command.option("--from-backend", options.convert.from_backend,
+                   "theano: the kernels of convolutions are mirrored, and the file does not say so");
     command
-        .add_option(
-            "--flatten-order", options.flatten_orders,
-            "LAYER=FORMAT:SHAPE: the source flattened feature maps of this shape before that Dense "
-            "(dense_1=channels_first:512,7,7); its rows are put in the other format's order (repeatable)")
-        ->allow_extra_args(false)
-        ->type_name("ORDER");
-    command.add_flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
+        .option("--flatten-order", options.flatten_orders,
+                "LAYER=FORMAT:SHAPE: the source flattened feature maps of this shape before that Dense "
+                "(dense_1=channels_first:512,7,7); its rows are put in the other format's order (repeatable)")
+        .one_word_each()
+        .value("ORDER");
+    command.flag("--weights-only", options.convert.save.weights_only, "Leave the model's configs behind");
     command
-        .add_option("--config", options.config,
-                    "The architecture: a model.to_json() file, or any file that holds one")
-        ->type_name("FILE");
+        .option("--config", options.config,
+                "The architecture: a model.to_json() file, or any file that holds one")
+        .value("FILE");
     command
-        .add_option("--include", options.convert.include,
-                    "Only tensors whose name matches the glob (repeatable)")
-        ->allow_extra_args(false)
-        ->type_name("GLOB");
+        .option("--include", options.convert.include, "Only tensors whose name matches the glob (repeatable)")
+        .one_word_each()
+        .value("GLOB");
     command
-        .add_option("--exclude", options.convert.exclude,
-                    "No tensors whose name matches the glob (repeatable)")
-        ->allow_extra_args(false)
-        ->type_name("GLOB");
+        .option("--exclude", options.convert.exclude, "No tensors whose name matches the glob (repeatable)")
+        .one_word_each()
+        .value("GLOB");
     command
-        .add_option("--dtype", options.dtype,
-                    "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
-        ->check(CLI::IsMember({"float16", "bfloat16", "float32", "float64"}));
-    command.add_flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
-    command.add_flag("--skip-slot-variables", options.convert.skip_slot_variables,
-                     "Leave the optimizer's slots behind, and keep its steps and learning rate");
+        .option("--dtype", options.dtype,
+                "Cast floating-point weights, rounding to nearest (not the optimizer's state)")
+        .one_of({"float16", "bfloat16", "float32", "float64"});
+    command.flag("--without-optimizer", options.without_optimizer, "Leave the optimizer's state behind");
+    command.flag("--skip-slot-variables", options.convert.skip_slot_variables,
+                 "Leave the optimizer's slots behind, and keep its steps and learning rate");
     command
-        .add_option(
-            "--max-shard-size", options.shard_size,
-            "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB")
-        ->type_name("SIZE");
+        .option("--max-shard-size", options.shard_size,
+                "Write a set of files of at most this size: 2GB, 500MiB; a bare number is Keras' unit, GiB")
+        .value("SIZE");
     command
-        .add_option("--compress", options.compression,
-                    "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)")
-        ->type_name("METHOD");
-    command.add_option("--flavor,--as", options.convert.save.flavor, "Flavour of the target format")
-        ->type_name("NAME");
-    command.add_option("--names", options.names, "Names in formats without layers")
-        ->check(CLI::IsMember({"canonical", "stored"}));
+        .option("--compress", options.compression,
+                "Compress HDF5 tensors in chunks: gzip[:1-9] or zstd[:1-19] (zstd: not for plain Keras)")
+        .value("METHOD");
+    command.option("--flavor,--as", options.convert.save.flavor, "Flavour of the target format")
+        .value("NAME");
+    command.option("--names", options.names, "Names in formats without layers")
+        .one_of({"canonical", "stored"});
 }
 
-void add_template(CLI::App& command, Options& options) {
+void add_template(Arguments command, Options& options) {
     command
-        .add_option("--like", options.like,
-                    "A file of the target model: its layout is filled with the source's weights")
-        ->type_name("FILE");
+        .option("--like", options.like,
+                "A file of the target model: its layout is filled with the source's weights")
+        .value("FILE");
     command
-        .add_option("--map", options.map,
-                    "A file of lines `old -> new`: names in the target; * matches, $1 is what it matched")
-        ->type_name("FILE");
-    command
-        .add_option("--match", options.match, "How tensors find their place in --like: path, name or order")
-        ->check(CLI::IsMember({"path", "name", "order"}));
-    command.add_flag("--skip-mismatch", options.convert.align.skip_mismatch,
-                     "Layers that do not fit keep what the template has");
+        .option("--map", options.map,
+                "A file of lines `old -> new`: names in the target; * matches, $1 is what it matched")
+        .value("FILE");
+    command.option("--match", options.match, "How tensors find their place in --like: path, name or order")
+        .one_of({"path", "name", "order"});
+    command.flag("--skip-mismatch", options.convert.align.skip_mismatch,
+                 "Layers that do not fit keep what the template has");
 }
 
-void add_how(CLI::App& command, Options& options) {
-    auto* force = command.add_flag("-f,--overwrite", options.force, "Replace an existing destination");
+void add_how(Arguments command, Options& options) {
+    const auto force = command.flag("-f,--overwrite", options.force, "Replace an existing destination");
     command
-        .add_flag("--no-clobber", options.convert.no_clobber,
-                  "Leave an existing destination alone, with success")
-        ->excludes(force);
-    command.add_flag("--no-fsync", options.no_fsync,
-                     "Do not wait for the disk: faster, still atomic, not safe from power loss");
-    command.add_flag("--follow", options.follow,
-                     "Write to what a symbolic link leads to, instead of refusing it");
-    command.add_flag("--trusted", options.trusted,
-                     "Lift the limits on sizes and counts, for a source whose origin you know");
-    command.add_flag("--dry-run", options.convert.dry_run, "Do everything but write");
+        .flag("--no-clobber", options.convert.no_clobber, "Leave an existing destination alone, with success")
+        .excludes(force);
+    command.flag("--no-fsync", options.no_fsync,
+                 "Do not wait for the disk: faster, still atomic, not safe from power loss");
+    command.flag("--follow", options.follow,
+                 "Write to what a symbolic link leads to, instead of refusing it");
+    command.flag("--trusted", options.trusted,
+                 "Lift the limits on sizes and counts, for a source whose origin you know");
+    command.flag("--dry-run", options.convert.dry_run, "Do everything but write");
     command
-        .add_option("--report", options.report,
-                    "Write what happened to each tensor, as JSON or (NAME.html) as a page")
-        ->type_name("FILE");
+        .option("--report", options.report,
+                "Write what happened to each tensor, as JSON or (NAME.html) as a page")
+        .value("FILE");
     command
-        .add_option("--allow-loss", options.convert.allow_loss,
-                    "Accept a loss: weights, assets, precision, all")
-        ->check(CLI::IsMember({"weights", "assets", "precision", "all"}))
-        ->allow_extra_args(false);
+        .option("--allow-loss", options.convert.allow_loss, "Accept a loss: weights, assets, precision, all")
+        .one_of({"weights", "assets", "precision", "all"})
+        .one_word_each();
     add_jobs_option(command, options.convert.write.threads);
-    command.add_flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
+    command.flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
 }
 
 }  // namespace
 
-Command add_convert(CLI::App& app) {
+Command add_convert(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command =
-        app.add_subcommand("convert", "Converts a file into another format, or several into a folder");
-    add_what(*command, *options);
-    add_template(*command, *options);
-    add_how(*command, *options);
-    command->footer(R"(Source and destination may be the same file. What the target format by its
+    Arguments command =
+        program.command("convert", "Converts a file into another format, or several into a folder");
+    add_what(command, *options);
+    add_template(command, *options);
+    add_how(command, *options);
+    command.notes(R"(Source and destination may be the same file. What the target format by its
 nature does not hold (a weights file holds no config) is reported and no loss;
 where weights, assets or precision would be lost the conversion is refused
 unless --allow-loss names it. A cast asked for with --dtype is no loss: elements

@@ -2,6 +2,7 @@
 // The command line as data, see describe.h.
 #include "describe.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "ballast/registry.h"
@@ -50,8 +51,6 @@ OptionInfo describe(const CLI::Option& option) {
     return info;
 }
 
-}  // namespace
-
 CommandInfo describe(const CLI::App& app) {
     CommandInfo info{app.get_name(), app.get_description(), app.get_footer(), {}};
     for (const CLI::Option* option : app.get_options())
@@ -59,9 +58,15 @@ CommandInfo describe(const CLI::App& app) {
     return info;
 }
 
-std::vector<CommandInfo> describe_commands(const CLI::App& app) {
+}  // namespace
+
+CommandInfo describe(const Arguments& program) {
+    return describe(program.app());
+}
+
+std::vector<CommandInfo> describe_commands(const Arguments& program) {
     std::vector<CommandInfo> commands;
-    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* command : program.app().get_subcommands([](const CLI::App*) { return true; }))
         if (!command->get_group().empty()) commands.push_back(describe(*command));
     return commands;
 }

@@ -3,9 +3,10 @@
 // pages say is the same by construction. Values; one thread.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "arguments.h"
 
 namespace ballast::tool {
 
@@ -23,8 +24,8 @@ struct CommandInfo {
 };
 
 /// The program itself (name "ballast"): its global options.
-CommandInfo describe(const CLI::App& app);
+CommandInfo describe(const Arguments& program);
 /// Its visible commands, in the order of --help.
-std::vector<CommandInfo> describe_commands(const CLI::App& app);
+std::vector<CommandInfo> describe_commands(const Arguments& program);
 
 }  // namespace ballast::tool

@@ -127,25 +127,24 @@ int run(const Options& options) {
 
 }  // namespace
 
-Command add_diff(CLI::App& app) {
+Command add_diff(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("diff", "Compares two files, also of different formats");
-    command->add_option("A", options->a, "A file")->required()->type_name("FILE");
-    command->add_option("B", options->b, "Another one")->required()->type_name("FILE");
-    command->add_option("GLOB", options->globs, "Compare only tensors whose stored or canonical name matches")
-        ->type_name("GLOB");
+    Arguments command = program.command("diff", "Compares two files, also of different formats");
+    command.option("A", options->a, "A file").required().value("FILE");
+    command.option("B", options->b, "Another one").required().value("FILE");
+    command.option("GLOB", options->globs, "Compare only tensors whose stored or canonical name matches")
+        .value("GLOB");
     command
-        ->add_option(
-            "--tol", options->tolerance,
-            "Largest difference of two elements taken as equal; floating-point types may differ then")
-        ->check(CLI::NonNegativeNumber)
-        ->type_name("X");
-    command->add_flag("--weights-only", options->weights_only, "Leave optimizer and metric state out");
-    add_source_options(*command, options->from, options->config);
-    command->add_flag("--json", options->json, "One JSON document with \"schema\": 1 on standard output");
-    add_jobs_option(*command, options->threads);
-    command->add_flag("-q,--quiet", options->quiet, "No progress, no closing line");
-    command->footer(R"(Tensors are paired by stored name in files of one format and flavour, else by
+        .option("--tol", options->tolerance,
+                "Largest difference of two elements taken as equal; floating-point types may differ then")
+        .not_negative()
+        .value("X");
+    command.flag("--weights-only", options->weights_only, "Leave optimizer and metric state out");
+    add_source_options(command, options->from, options->config);
+    command.flag("--json", options->json, "One JSON document with \"schema\": 1 on standard output");
+    add_jobs_option(command, options->threads);
+    command.flag("-q,--quiet", options->quiet, "No progress, no closing line");
+    command.notes(R"(Tensors are paired by stored name in files of one format and flavour, else by
 canonical name; what is left by equal contents, as renamed. A config in one of
 the files names the layers of the other one, too.
 

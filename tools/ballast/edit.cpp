@@ -129,26 +129,24 @@ int run(const Options& options) {
 
 }  // namespace
 
-Command add_edit(CLI::App& app) {
+Command add_edit(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command =
-        app.add_subcommand("edit", "Renames, replaces and deletes tensors; all else stays as it is");
-    command->add_option("PATH", options->path, "The file")->required()->type_name("FILE");
+    Arguments command =
+        program.command("edit", "Renames, replaces and deletes tensors; all else stays as it is");
+    command.option("PATH", options->path, "The file").required().value("FILE");
     command
-        ->add_option("EDIT", options->words,
-                     "rename OLD NEW, set NAME FILE.npy, delete GLOB…; several with ';' between; or repair")
-        ->required()
-        ->type_name("");
-    command->add_option("-o,--output", options->output, "Write this file instead of PATH itself")
-        ->type_name("FILE");
-    command->add_option("--from", options->from, "The file's format, when its content does not tell")
-        ->type_name("ID");
-    command->add_flag("-f,--overwrite", options->force, "Replace an existing output file");
-    command->add_flag("--dry-run", options->dry_run, "Do everything but write");
-    command->add_flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
-    add_jobs_option(*command, options->threads);
-    command->add_flag("-q,--quiet", options->quiet, "No progress, no closing line; errors and warnings stay");
-    command->footer(R"(The file keeps its format and flavour. It is written anew and put in place in
+        .option("EDIT", options->words,
+                "rename OLD NEW, set NAME FILE.npy, delete GLOB…; several with ';' between; or repair")
+        .required()
+        .value("");
+    command.option("-o,--output", options->output, "Write this file instead of PATH itself").value("FILE");
+    command.option("--from", options->from, "The file's format, when its content does not tell").value("ID");
+    command.flag("-f,--overwrite", options->force, "Replace an existing output file");
+    command.flag("--dry-run", options->dry_run, "Do everything but write");
+    command.flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
+    add_jobs_option(command, options->threads);
+    command.flag("-q,--quiet", options->quiet, "No progress, no closing line; errors and warnings stay");
+    command.notes(R"(The file keeps its format and flavour. It is written anew and put in place in
 one step: a reader sees the old file or the new one, and so does whoever finds
 it after a crash.
 

@@ -92,11 +92,11 @@ int run(bool as_json) {
 
 }  // namespace
 
-Command add_formats(CLI::App& app) {
+Command add_formats(Arguments program) {
     auto as_json = std::make_shared<bool>(false);
-    CLI::App* command =
-        app.add_subcommand("formats", "Lists the formats, their suffixes and what can be done with them");
-    command->add_flag("--json", *as_json, "One JSON document with \"schema\": 1 on standard output");
+    Arguments command =
+        program.command("formats", "Lists the formats, their suffixes and what can be done with them");
+    command.flag("--json", *as_json, "One JSON document with \"schema\": 1 on standard output");
     return {command, [as_json] {
                 const int code = run(*as_json);
                 if (std::fflush(stdout) != 0)

@@ -58,20 +58,20 @@ int run(const Options& options) {
 
 }  // namespace
 
-Command add_inspect(CLI::App& app) {
+Command add_inspect(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("inspect", "Lists what a file holds: format, producer, tensors");
-    command->add_option("PATH", options->path, "The file")->required()->type_name("FILE");
-    command->add_option("GLOB", options->globs, "Show only tensors whose stored or canonical name matches")
-        ->type_name("GLOB");
-    add_source_options(*command, options->from, options->config);
-    auto* json =
-        command->add_flag("--json", options->json, "One JSON document with \"schema\": 1 on standard output");
-    command->add_flag("--tree", options->tree, "The layers as a tree, with their sizes")->excludes(json);
-    command->add_flag("--stats", options->stats,
-                      "Read the tensors: range, mean, deviation, NaN, infinities, zeros, a histogram");
-    add_jobs_option(*command, options->threads);
-    command->footer(R"(Names are canonical: the path from the model to the layer, then the role of the
+    Arguments command = program.command("inspect", "Lists what a file holds: format, producer, tensors");
+    command.option("PATH", options->path, "The file").required().value("FILE");
+    command.option("GLOB", options->globs, "Show only tensors whose stored or canonical name matches")
+        .value("GLOB");
+    add_source_options(command, options->from, options->config);
+    const auto json =
+        command.flag("--json", options->json, "One JSON document with \"schema\": 1 on standard output");
+    command.flag("--tree", options->tree, "The layers as a tree, with their sizes").excludes(json);
+    command.flag("--stats", options->stats,
+                 "Read the tensors: range, mean, deviation, NaN, infinities, zeros, a histogram");
+    add_jobs_option(command, options->threads);
+    command.notes(R"(Names are canonical: the path from the model to the layer, then the role of the
 weight (conv1/kernel). In globs `*` and `?` stop at '/', `**` does not; a glob
 without '/' also matches the last part of a name alone.
 

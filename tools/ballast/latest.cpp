@@ -32,12 +32,12 @@ int run(const Options& options) {
 
 }  // namespace
 
-Command add_latest(CLI::App& app) {
+Command add_latest(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("latest", "Prints the path of the newest checkpoint in a folder");
-    command->add_option("DIR", options->folder, "The folder")->required()->type_name("DIR");
-    command->add_flag("-v,--verbose", options->verbose, "Say on standard error how it was found");
-    command->footer(R"~(Which one is the newest:
+    Arguments command = program.command("latest", "Prints the path of the newest checkpoint in a folder");
+    command.option("DIR", options->folder, "The folder").required().value("DIR");
+    command.flag("-v,--verbose", options->verbose, "Say on standard error how it was found");
+    command.notes(R"~(Which one is the newest:
 
   1. The one that the state file `checkpoint` names, when it is there.
   2. Else, of checkpoints whose names differ in numbers only, the one with the

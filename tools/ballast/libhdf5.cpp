@@ -81,8 +81,8 @@ private:
 
 }  // namespace
 
-void add_libhdf5_option(CLI::App& command) {
-    command.add_flag_callback(
+void add_libhdf5_option(Arguments command) {
+    command.flag(
         "--with-libhdf5", [] { asked_for = true; },
         "Read HDF5 sources with the HDF5 C library, for what is refused as unsupported: only files you "
         "trust");

@@ -4,15 +4,15 @@
 // stays.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 
+#include "arguments.h"
 #include "ballast/ballast.h"
 
 namespace ballast::tool {
 
 /// For a command that reads; it opens its sources with source_of().
-void add_libhdf5_option(CLI::App& command);
+void add_libhdf5_option(Arguments command);
 
 /// Location::for_reading(); with --with-libhdf5 an HDF5 file is what the C library reads of it, and all else
 /// as ever. Errors: backend_missing where the module is not installed.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tool `ballast`: parsing the command line and dispatching to subcommands.
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <new>
@@ -54,7 +55,7 @@ void give_memory_back() {
 
 int run(const std::vector<tool::Command>& commands) {
     for (const tool::Command& command : commands) {
-        if (command.app->parsed()) return command.body();
+        if (command.arguments.app().parsed()) return command.body();
     }
     return tool::exit_usage;
 }
@@ -67,14 +68,17 @@ int main(int argc, char** argv) {
     app.set_version_flag("--version", std::string("ballast ") + version());
     app.require_subcommand(1);
     app.footer("`ballast FILE` is `ballast inspect FILE`.");
+    const tool::Arguments program(app);
     const std::vector<tool::Command> commands = {
-        tool::add_inspect(app),    tool::add_cat(app),  tool::add_diff(app),   tool::add_convert(app),
-        tool::add_migrate(app),    tool::add_edit(app), tool::add_latest(app), tool::add_pack(app),
-        tool::add_unpack(app),     tool::add_scan(app), tool::add_verify(app), tool::add_formats(app),
-        tool::add_completion(app), tool::add_man(app)};
+        tool::add_inspect(program),    tool::add_cat(program),     tool::add_diff(program),
+        tool::add_convert(program),    tool::add_migrate(program), tool::add_edit(program),
+        tool::add_latest(program),     tool::add_pack(program),    tool::add_unpack(program),
+        tool::add_scan(program),       tool::add_verify(program),  tool::add_formats(program),
+        tool::add_completion(program), tool::add_man(program)};
     for (const tool::Command& command : commands)
-        if (command.app->get_name() != "completion" && command.app->get_name() != "man")
-            tool::add_plugin_option(*command.app);
+        if (const std::string name = command.arguments.app().get_name();
+            name != "completion" && name != "man")
+            tool::add_plugin_option(command.arguments);
     try {
         std::vector<std::string> words = with_command(argc, argv, app);
         std::reverse(words.begin(), words.end());  // CLI11 takes them from the end

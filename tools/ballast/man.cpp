@@ -143,11 +143,11 @@ void program_page(const CommandInfo& program, const std::vector<CommandInfo>& co
         out.print(".TP\n{}\n{}\n", status.code, plain(status.meaning));
 }
 
-int run(const CLI::App& app, const std::string& page) {
-    const std::vector<CommandInfo> commands = describe_commands(app);
+int run(const Arguments& arguments, const std::string& page) {
+    const std::vector<CommandInfo> commands = describe_commands(arguments);
     Output out;
     if (page.empty()) {
-        program_page(describe(app), commands, out);
+        program_page(describe(arguments), commands, out);
     } else {
         const auto command = std::find_if(commands.begin(), commands.end(),
                                           [&](const CommandInfo& known) { return known.name == page; });
@@ -161,12 +161,12 @@ int run(const CLI::App& app, const std::string& page) {
 
 }  // namespace
 
-Command add_man(CLI::App& app) {
+Command add_man(Arguments program) {
     auto page = std::make_shared<std::string>();
-    CLI::App* command = app.add_subcommand("man", "Prints a man page: of the program, or of a command");
-    command->add_option("COMMAND", *page, "A command");
-    command->group("");  // for the build: readers have man(1)
-    return {command, [&app, page] { return run(app, *page); }};
+    Arguments command = program.command("man", "Prints a man page: of the program, or of a command");
+    command.option("COMMAND", *page, "A command");
+    command.hide();  // for the build: readers have man(1)
+    return {command, [program, page] { return run(program, *page); }};
 }
 
 }  // namespace ballast::tool

@@ -76,40 +76,36 @@ int run(Options& options) {
 
 }  // namespace
 
-Command add_migrate(CLI::App& app) {
+Command add_migrate(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand(
-        "migrate", "Brings old models to today's formats: files, folders, prefixes, globs");
-    command->add_option("SRC", options->paths, "Models, and folders of models")
-        ->required()
-        ->type_name("FILE");
-    command->add_option("--out-dir", options->folder, "Where the new files go; made when missing")
-        ->required()
-        ->type_name("DIR");
+    Arguments command =
+        program.command("migrate", "Brings old models to today's formats: files, folders, prefixes, globs");
+    command.option("SRC", options->paths, "Models, and folders of models").required().value("FILE");
+    command.option("--out-dir", options->folder, "Where the new files go; made when missing")
+        .required()
+        .value("DIR");
     command
-        ->add_option("--to", options->migrate.to,
-                     "Target format; else .keras, and .weights.h5 where that cannot be")
-        ->type_name("ID");
-    command->add_flag("--keep-going", options->migrate.keep_going, "Go on after a model that is refused");
-    command->add_flag("--skip-existing", options->migrate.skip_existing,
-                      "Leave what an earlier run has written; without it, it is an error");
+        .option("--to", options->migrate.to,
+                "Target format; else .keras, and .weights.h5 where that cannot be")
+        .value("ID");
+    command.flag("--keep-going", options->migrate.keep_going, "Go on after a model that is refused");
+    command.flag("--skip-existing", options->migrate.skip_existing,
+                 "Leave what an earlier run has written; without it, it is an error");
     command
-        ->add_option("--allow-loss", options->migrate.allow_loss,
-                     "Accept a loss: weights, assets, precision, all")
-        ->check(CLI::IsMember({"weights", "assets", "precision", "all"}))
-        ->allow_extra_args(false);
-    command->add_flag("--dry-run", options->migrate.dry_run, "Do everything but write");
+        .option("--allow-loss", options->migrate.allow_loss, "Accept a loss: weights, assets, precision, all")
+        .one_of({"weights", "assets", "precision", "all"})
+        .one_word_each();
+    command.flag("--dry-run", options->migrate.dry_run, "Do everything but write");
     command
-        ->add_option(
+        .option(
             "--report", options->report,
             "Write what became of each model, as JSON or (NAME.html) as a page with layers and histograms")
-        ->type_name("FILE");
-    command->add_flag("--without-optimizer", options->without_optimizer,
-                      "Leave the optimizers' state behind");
-    command->add_flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
-    add_jobs_option(*command, options->migrate.write.threads);
-    command->add_flag("-q,--quiet", options->quiet, "The counts alone");
-    command->footer(R"(Each model becomes a .keras file that today's Keras opens, with the names and
+        .value("FILE");
+    command.flag("--without-optimizer", options->without_optimizer, "Leave the optimizers' state behind");
+    command.flag("--no-fsync", options->no_fsync, "Do not wait for the disk");
+    add_jobs_option(command, options->migrate.write.threads);
+    command.flag("-q,--quiet", options->quiet, "The counts alone");
+    command.notes(R"(Each model becomes a .keras file that today's Keras opens, with the names and
 subfolders of the sources. Where Keras 3 has no counterpart for the architecture,
 the weights alone become a .weights.h5. Files that exist are never replaced: an
 interrupted run goes on with --skip-existing. At the end a table says what became

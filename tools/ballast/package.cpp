@@ -36,25 +36,25 @@ int run(Options& options, Work work, const char* done) {
     return exit_ok;
 }
 
-void add_how(CLI::App& command, Options& options) {
-    command.add_flag("-f,--overwrite", options.force, "Replace an existing destination");
-    command.add_flag("--dry-run", options.package.dry_run, "Do everything but write");
-    command.add_flag("--no-fsync", options.no_fsync, "Do not wait for the disk");
+void add_how(Arguments command, Options& options) {
+    command.flag("-f,--overwrite", options.force, "Replace an existing destination");
+    command.flag("--dry-run", options.package.dry_run, "Do everything but write");
+    command.flag("--no-fsync", options.no_fsync, "Do not wait for the disk");
     add_jobs_option(command, options.package.write.threads);
-    command.add_flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
+    command.flag("-q,--quiet", options.quiet, "No progress, no closing line; errors and warnings stay");
 }
 
 }  // namespace
 
-Command add_pack(CLI::App& app) {
+Command add_pack(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("pack", "Makes a .keras file of a folder with its parts");
-    command->add_option("DIR", options->source, "The folder: config.json, model.weights.h5, …")
-        ->required()
-        ->type_name("DIR");
-    command->add_option("FILE", options->target, "The new .keras file")->required()->type_name("FILE");
-    add_how(*command, *options);
-    command->footer(R"(Every part keeps its bytes. The members are stored, as Keras stores them; the
+    Arguments command = program.command("pack", "Makes a .keras file of a folder with its parts");
+    command.option("DIR", options->source, "The folder: config.json, model.weights.h5, …")
+        .required()
+        .value("DIR");
+    command.option("FILE", options->target, "The new .keras file").required().value("FILE");
+    add_how(command, *options);
+    command.notes(R"(Every part keeps its bytes. The members are stored, as Keras stores them; the
 weights begin where they can be mapped.
 
 Example:
@@ -62,13 +62,13 @@ Example:
     return {command, [options] { return run(*options, pack, "packed"); }};
 }
 
-Command add_unpack(CLI::App& app) {
+Command add_unpack(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("unpack", "Makes a folder of a .keras file's parts");
-    command->add_option("FILE", options->source, "The .keras file")->required()->type_name("FILE");
-    command->add_option("DIR", options->target, "The new folder")->required()->type_name("DIR");
-    add_how(*command, *options);
-    command->footer(R"(Names that would leave the folder are refused, checksums verified. The folder
+    Arguments command = program.command("unpack", "Makes a folder of a .keras file's parts");
+    command.option("FILE", options->source, "The .keras file").required().value("FILE");
+    command.option("DIR", options->target, "The new folder").required().value("DIR");
+    add_how(command, *options);
+    command.notes(R"(Names that would leave the folder are refused, checksums verified. The folder
 appears in one step; Ballast reads it as it reads the file.
 
 Example:

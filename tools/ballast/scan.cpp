@@ -110,13 +110,12 @@ Examples:
 
 }  // namespace
 
-Command add_scan(CLI::App& app) {
+Command add_scan(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command =
-        app.add_subcommand("scan", "Says what of a model would run code or reach outside of it");
-    command->add_option("PATH", options->paths, "Files and folders")->required()->type_name("FILE");
-    command->add_flag("--json", options->as_json, "One JSON document with \"schema\": 1 on standard output");
-    command->footer(notes());
+    Arguments command = program.command("scan", "Says what of a model would run code or reach outside of it");
+    command.option("PATH", options->paths, "Files and folders").required().value("FILE");
+    command.flag("--json", options->as_json, "One JSON document with \"schema\": 1 on standard output");
+    command.notes(notes());
     return {command, [options] { return run(*options); }};
 }
 

@@ -176,22 +176,18 @@ Examples:
 
 }  // namespace
 
-Command add_verify(CLI::App& app) {
+Command add_verify(Arguments program) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = app.add_subcommand("verify", "Reads all of a file and says whether it is whole");
-    command->add_option("PATH", options->paths, "Files, folders, checkpoint prefixes")
-        ->required()
-        ->type_name("FILE");
-    command->add_flag("--digest", options->digests, "Print SHA-256 digests of what the file holds");
-    command->add_option("--expect", options->expected, "The digest that the weights must have")
-        ->type_name("DIGEST");
-    command->add_flag("--values", options->values, "Look for NaN and infinities, too");
-    command->add_option("--from", options->from, "Read it as this format (`ballast formats`)")
-        ->type_name("ID");
-    add_jobs_option(*command, options->threads);
-    command->add_flag("--json", options->as_json, "One JSON document with \"schema\": 1 on standard output");
-    command->add_flag("-q,--quiet", options->quiet, "No progress bar");
-    command->footer(notes);
+    Arguments command = program.command("verify", "Reads all of a file and says whether it is whole");
+    command.option("PATH", options->paths, "Files, folders, checkpoint prefixes").required().value("FILE");
+    command.flag("--digest", options->digests, "Print SHA-256 digests of what the file holds");
+    command.option("--expect", options->expected, "The digest that the weights must have").value("DIGEST");
+    command.flag("--values", options->values, "Look for NaN and infinities, too");
+    command.option("--from", options->from, "Read it as this format (`ballast formats`)").value("ID");
+    add_jobs_option(command, options->threads);
+    command.flag("--json", options->as_json, "One JSON document with \"schema\": 1 on standard output");
+    command.flag("-q,--quiet", options->quiet, "No progress bar");
+    command.notes(notes);
     return {command, [options] { return run(*options); }};
 }
 
