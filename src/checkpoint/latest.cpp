@@ -117,7 +117,8 @@ private:
     /// The name to open, and of that the part to read numbers from; nothing for what is no checkpoint.
     std::optional<std::pair<std::string, std::string_view>> checkpoint_of(const io::DirEntry& entry) const {
         const std::string& name = entry.name;
-        if (name.starts_with('.')) return std::nullopt;
+        // A TensorFlow checkpoint that was saved as "folder/" has no name of its own.
+        if (name.starts_with('.') && name != index_suffix) return std::nullopt;
         if (entry.kind == io::FileKind::directory) {
             if (!is_model(name)) return std::nullopt;
             return std::pair(name, std::string_view(name));
@@ -127,7 +128,7 @@ private:
             const std::string_view prefix =
                 std::string_view(name).substr(0, name.size() - index_suffix.size());
             if (!has_data(prefix)) return std::nullopt;
-            return std::pair(std::string(prefix), prefix);
+            return std::pair(prefix.empty() ? name : std::string(prefix), prefix);
         }
         const std::string_view suffix = suffix_of(name);
         if (suffix.empty() || is_shard(name)) return std::nullopt;

@@ -186,3 +186,23 @@ def test_a_vocabulary_in_a_file(tmp_path):
     fresh(keras)
     new = keras.models.load_model(str(tmp_path / "new" / "saved.keras"))
     assert (new(given).numpy() == expected).all()
+
+
+def test_a_checkpoint_without_a_name(tmp_path):
+    """Saved as "folder/": its files are .index and .data-…, and its folder's name is the only one it has."""
+    values = {"dense/kernel": np.arange(6, dtype="float32").reshape(2, 3)}
+    (tmp_path / "old" / "net").mkdir(parents=True)
+    tf.raw_ops.SaveV2(prefix=f"{tmp_path}/old/net/", tensor_names=list(values), shape_and_slices=[""], tensors=list(values.values()))
+    assert files(tmp_path / "old") == ["net/.data-00000-of-00001", "net/.index"]
+    assert "1 tensor" in tool.run("verify", tmp_path / "old").stdout
+    assert tool.run("latest", tmp_path / "old" / "net").stdout == f"{tmp_path}/old/net/.index\n"
+    tool.run("migrate", tmp_path / "old", "--out-dir", tmp_path / "new", "--to", "npz")
+    with np.load(tmp_path / "new" / "net.npz") as found:
+        np.testing.assert_array_equal(found["dense/kernel"], values["dense/kernel"])
+
+
+def test_no_model_no_folder(tmp_path):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "notes.txt").write_text("no model")
+    tool.run("migrate", tmp_path / "old", "--out-dir", tmp_path / "new", expect=tool.UNREADABLE)
+    assert not (tmp_path / "new").exists()

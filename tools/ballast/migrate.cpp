@@ -55,6 +55,9 @@ int run(Options& options) {
     migrate.write.cancel = interrupted;
     if (!migrate.to.empty()) migrate.to = Registry::current().find(migrate.to).info().id;
     const auto sources = find_sources(options.paths, Search::models);
+    if (sources.empty())
+        throw Error(ErrorCode::not_found, "no model was found")
+            .hint("in folders, names tell what is a model: name the files");
     if (!options.report.empty()) {
         check_report(options.report, sources, migrate);
         if (!migrate.dry_run) make_folder(migrate.folder);  // the report may go there
@@ -68,9 +71,6 @@ int run(Options& options) {
     else
         print_table(models, out);
     out.flush();
-    if (models.empty())
-        throw Error(ErrorCode::not_found, "no model was found")
-            .hint("in folders, names tell what is a model: name the files");
     return code_of(models);
 }
 

@@ -185,7 +185,7 @@ std::string counts_of(std::span<const Migrated> models) {
                                          [&](const Migrated& model) { return model.status == status; });
         if (count != 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, to_string(status));
     }
-    return text.empty() ? "no model found" : text;
+    return text;
 }
 
 void print_table(std::span<const Migrated> models, Output& out) {

@@ -19,6 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The index of a TensorFlow checkpoint that was saved as "folder/".
+constexpr std::string_view nameless_index = ".index";
+
 bool is_there(const fs::path& path) {
     std::error_code unknown;
     return fs::exists(path, unknown);
@@ -83,12 +86,13 @@ public:
     }
 
 private:
-    /// Sorted. Hidden ones are no models, but may hold anything.
+    /// Sorted. Hidden ones are no models, but may hold anything. A TensorFlow prefix may end with '/'.
     std::vector<fs::path> entries(const fs::path& folder) const {
         std::vector<fs::path> paths;
         std::error_code failure;
         for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
-            if (search_ == Search::models && at->path().filename().native().starts_with('.')) continue;
+            const std::string& name = at->path().filename().native();
+            if (search_ == Search::models && name.starts_with('.') && name != nameless_index) continue;
             paths.push_back(at->path());
         }
         if (failure)
@@ -105,6 +109,12 @@ private:
         };
         if (is_folder(path) || search_ == Search::files) return add(path);
         if (is_shard(path)) return;
+        if (name == nameless_index) {
+            // Its folder's name is the only one it has.
+            const fs::path folder = path.parent_path();
+            found_.push_back({path, folder == root ? own_name(root) : folder.lexically_relative(root)});
+            return;
+        }
         if (name.ends_with(".index") && name.size() > 6) {
             fs::path prefix = path;
             return add(prefix.replace_filename(name.substr(0, name.size() - 6)));

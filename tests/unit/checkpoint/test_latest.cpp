@@ -49,6 +49,12 @@ TEST_CASE("numbers in names, whatever was changed last") {
     CHECK(Runs({"w.2.h5", "w.1.h5"}).reason() == "the highest number of 2");
 }
 
+TEST_CASE("a TensorFlow checkpoint that was saved as a folder's name and '/'") {
+    CHECK(Runs({".index", ".data-00000-of-00001", ".meta"}).latest() == ".index");
+    CHECK(Runs({".index"}).latest().empty());
+    CHECK(Runs({".hidden.h5"}).latest().empty());
+}
+
 TEST_CASE("times where names differ in more than numbers; natural order where times do not tell") {
     CHECK(Runs({"a.h5", "b.h5"}).latest() == "b.h5");
     CHECK(Runs({"b.h5", "a.h5"}).latest() == "a.h5");
