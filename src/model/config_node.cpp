@@ -71,11 +71,14 @@ bool ConfigNode::is_functional() const {
 
 bool ConfigNode::is_sequential() const {
     if (class_name == "Sequential" && package.empty()) return true;
-    if (package.empty() || is_functional()) return false;
+    // An .h5 of tf_keras does not say which package a program's own class is of.
+    const bool own = !package.empty() || layout::find_class(class_name) == nullptr;
+    if (!own || is_functional()) return false;
     const Tree& items = (*config)["layers"];
-    return items.is_array() && items.size() > 0 &&
-           (config->find("build_input_shape") != nullptr ||
-            items.at(0)["class_name"].as_string() == "InputLayer");
+    if (!items.is_array() || items.size() == 0) return false;
+    const Tree& first = items.at(0);
+    return config->find("build_input_shape") != nullptr || first["class_name"].as_string() == "InputLayer" ||
+           first["config"].find("batch_input_shape") != nullptr;
 }
 
 const Tree::Array& ConfigNode::layers() const {

@@ -33,9 +33,9 @@ LayerKind kind_of(const Layer& layer) {
         layer.config.find("output_layers") != nullptr) {
         return LayerKind::functional;
     }
-    if (!built_in) {
-        const bool looks_sequential = layer.config["layers"].is_array() && is_container(layer);
-        return looks_sequential ? LayerKind::sequential : LayerKind::unknown;
+    if (!built_in || layout::find_class(layer.class_name) == nullptr) {
+        if (layer.config["layers"].is_array() && is_container(layer)) return LayerKind::sequential;
+        if (!built_in) return LayerKind::unknown;
     }
     if (layer.class_name == "InputLayer") return LayerKind::input;
     if (contains(operation_classes, layer.class_name)) return LayerKind::operation;

@@ -168,3 +168,31 @@ def test_a_saved_model_with_layers_in_an_own_layer(tmp_path):
     refused = tool.start("convert", tmp_path / "saved", tmp_path / "x.keras")
     assert refused.code != 0 and "layer 'pair' (Pair) is the program's own" in refused.stderr, refused
     assert "--allow-loss" not in refused.stderr and not (tmp_path / "x.keras").exists(), refused
+
+
+def stacks(framework):
+    """Subclasses of Sequential and Model that are built of layers all the same: their config tells what is in them."""
+
+    class Stack(framework.Sequential):
+        pass
+
+    class Net(framework.Model):
+        pass
+
+    return {"Stack": Stack, "Net": Net}
+
+
+@pytest.mark.parametrize("file", ["a.h5", "a.keras", "saved"])
+@pytest.mark.parametrize("nested", [False, True], ids=["alone", "nested"])
+def test_subclasses_that_hold_a_config(nested, file, tmp_path):
+    layers, own = tf_keras.layers, stacks(tf_keras)
+    stack = own["Stack"]([layers.InputLayer((4,)), layers.Dense(3, activation="tanh"), layers.BatchNormalization(), layers.Dense(2)], name="stack")
+    inputs = tf_keras.Input((4,))
+    model = own["Net"](inputs, layers.Dense(2)(stack(layers.Dense(4)(inputs)))) if nested else stack
+    random = np.random.default_rng(5)
+    model.set_weights([random.uniform(0.1, 1, w.shape) for w in model.get_weights()])
+    model.save(tmp_path / file, **({"save_format": "tf"} if file == "saved" else {}))
+    done = tool.convert(tmp_path / file, tmp_path / "x.keras")
+    assert "was not used" not in done.stderr
+    migrated = keras.models.load_model(tmp_path / "x.keras", custom_objects=stacks(keras))
+    np.testing.assert_allclose(migrated.predict(DATA, verbose=0), model.predict(DATA, verbose=0), rtol=1e-5)
