@@ -177,6 +177,7 @@ Model for_tf_keras(Model model, Report& report) {
     result.config = std::move(migrated.config);
     result.training_config = Tree();
     result.producer = model.producer;
+    if (result.assets.empty()) result.assets = std::move(model.assets);
     return result;
 }
 

@@ -28,12 +28,14 @@ def pairs(tables, items):
 
 
 def classes(tables, signatures, rules):
+    """`more_keys` are those that constructors take out of their **kwargs, which signatures do not show."""
     rows = []
     for kind, known in signatures["classes"].items():
         for name, row in known.items():
             changed = {key: data for key, data in row.get("changed", {}).items() if key not in SAME_MEANING}
+            accepts = sorted([*row["accepts"], *rules["more_keys"].get(name, [])])
             rows.append(((kind, name), fields(
-                kind=f"Kind::{kind}", name=text(name), accepts=strings(tables, row["accepts"]),
+                kind=f"Kind::{kind}", name=text(name), accepts=strings(tables, accepts),
                 only_before=pairs(tables, row.get("only_before", {})), changed=pairs(tables, changed),
                 only_after=pairs(tables, row.get("only_after", {})), in_keras2=str(row.get("in_keras2", False)).lower())))
     for name, row in rules["private_classes"].items():

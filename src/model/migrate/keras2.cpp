@@ -188,7 +188,6 @@ bool keep_for_keras2(Context& context, const Place& place, const table::KerasCla
     // Keras 2 takes these among its keyword arguments.
     if (key == "activity_regularizer" && !value.is_null()) return true;
     if (key == "zero_output_for_mask" && value == Tree(true)) return true;
-    if (key == "vocabulary_size") return false;  // Keras 3's record of how many words there are
     const bool empty = value.is_null() || value == Tree(false) || key == "autocast" || key == "name" ||
                        (key == "seed" && value.is_object());
     if (empty || (found != known.only_after.end() && same_value(value, value_of(found->value)))) return false;
