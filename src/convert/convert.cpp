@@ -11,6 +11,7 @@
 #include "convert/leave_slots.h"
 #include "convert/modernise.h"
 #include "convert/named_vocabulary.h"
+#include "convert/padded_idf.h"
 #include "convert/pipeline.h"
 #include "convert/recast.h"
 #include "convert/refusal.h"
@@ -159,6 +160,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         if (wants_keras3(format.info(), options.save)) {
             describe_fitted_bins(model, open_options.limits, report);
             write_out_vocabularies(model, open_options.limits, report);
+            write_out_padded_idf(model, open_options.limits, report);
             model = modernised(std::move(model), report);
         }
         if (wants_keras2(format.info(), options.save)) model = for_tf_keras(std::move(model), report);

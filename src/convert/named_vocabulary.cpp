@@ -3,25 +3,18 @@
 #include "convert/named_vocabulary.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "ballast/error.h"
-#include "ballast/io.h"
+#include "convert/vocabulary_file.h"
 #include "dialect/tf_graph.h"
 
 namespace ballast {
 namespace {
-
-bool is_lookup(std::string_view class_name) {
-    return class_name == "StringLookup" || class_name == "IntegerLookup" || class_name == "TextVectorization";
-}
 
 std::string_view file_name(std::string_view path) {
     return path.substr(path.find_last_of("/\\") + 1);
@@ -51,45 +44,6 @@ void find_paths(Tree& node, std::vector<std::pair<std::string, Tree*>>& found) {
         found.emplace_back(node["class_name"].as_string(), node.find("config"));
     for (auto& [key, value] : node.mutable_members())
         find_paths(value, found);
-}
-
-const Extent* whole_file(const std::vector<Blob>& assets, std::string_view name) {
-    for (const Blob& asset : assets) {
-        const auto* extent = std::get_if<Extent>(&asset.bytes);
-        if (asset.name == name && extent != nullptr && extent->offset == 0 &&
-            extent->length == extent->source->size())
-            return extent;
-    }
-    return nullptr;
-}
-
-std::string text_of(const io::Source& source, const Limits& limits) {
-    if (source.size() > limits.json_bytes)
-        throw Error(ErrorCode::limit_exceeded, "the vocabulary is larger than the limit json_bytes")
-            .in(source.path());
-    std::string text(static_cast<std::size_t>(source.size()), '\0');
-    source.read_at(0, std::as_writable_bytes(std::span(text)));
-    return text;
-}
-
-/// A word a line; IntegerLookup's are numbers.
-Tree words_of(std::string_view text, bool numbers, std::string_view path) {
-    Tree list = Tree::array();
-    while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (!numbers) {
-            list.push_back(Tree(line));
-            continue;
-        }
-        std::int64_t value = 0;
-        const auto [stop, failure] = std::from_chars(line.data(), line.data() + line.size(), value);
-        if (failure != std::errc() || stop != line.data() + line.size())
-            throw Error(ErrorCode::damaged, "the vocabulary of an IntegerLookup holds no number").in(path);
-        list.push_back(Tree(value));
-    }
-    return list;
 }
 
 [[noreturn]] void refuse(const std::string& class_name, const Tree& config, std::string_view reason) {
@@ -129,11 +83,10 @@ void write_out_vocabularies(Model& model, const Limits& limits, Report& report) 
     }
     for (const auto& [class_name, config] : named) {
         const std::string path((*config)["vocabulary"].as_string());
-        const Extent* asset = whole_file(model.assets, "assets/" + std::string(file_name(path)));
-        if (asset == nullptr)
-            refuse(class_name, *config, "which is not in the source and which no .keras may name");
-        const std::string text = text_of(*asset->source, limits);
-        config->set("vocabulary", words_of(text, class_name == "IntegerLookup", path));
+        auto words = words_in(model.assets, "assets/" + std::string(file_name(path)),
+                              class_name == "IntegerLookup", limits);
+        if (!words) refuse(class_name, *config, "which is not in the source and which no .keras may name");
+        config->set("vocabulary", std::move(*words));
         report.note("layer '" + std::string((*config)["name"].as_string()) + "' (" + class_name +
                     "): its vocabulary was read from the SavedModel's assets");
     }
