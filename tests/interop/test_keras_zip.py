@@ -406,14 +406,3 @@ def test_flipped_bits(part, workshop, tmp_path):
         bad.write_bytes(data)
         tool.run("convert", bad, tmp_path / "out.keras", expect=tool.DAMAGED)
         assert not (tmp_path / "out.keras").exists()
-
-
-@pytest.mark.parametrize("mode", ["int", "count"])
-def test_counted_words_keep_an_axis_in_keras_3(mode, tmp_path):
-    fresh(tf_keras)
-    inputs = tf_keras.Input((1,), dtype="string")
-    model = tf_keras.Model(inputs, tf_keras.layers.TextVectorization(vocabulary=["a", "b"], output_mode=mode)(inputs))
-    model.save(tmp_path / "a.keras")
-    done = tool.convert(tmp_path / "a.keras", tmp_path / "b.keras")
-    loaded = keras.models.load_model(tmp_path / "b.keras")
-    assert (loaded.output_shape == model.output_shape) == (mode == "int") == ("(n, 1, words)" not in done.stderr)

@@ -4,6 +4,7 @@
 
 #include "ballast/error.h"
 #include "model/config.h"
+#include "model/migrate/counted_words.h"
 #include "model/migrate/graph.h"
 #include "model/migrate/merged_masks.h"
 #include "model/migrate/taken_masks.h"
@@ -126,8 +127,20 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
     return converted;
 }
 
+/// `now`: the same ports where other layers stand at the end.
+void find_outputs(const Graph& graph, const Tree& ports, const Tree& now, Migrated& result) {
+    if (graph.is_reference(ports)) {
+        result.outputs.emplace_back(ports.at(0).as_string(), graph.find(now.at(0).as_string())->name);
+        return;
+    }
+    for (std::size_t i = 0; i < ports.size() && ports.is_array(); ++i)
+        find_outputs(graph, ports.at(i), now.at(i), result);
+    for (const auto& [key, item] : ports.members())
+        find_outputs(graph, item, now[key], result);
+}
+
 Tree convert_functional(Context& context, const Tree& node, const std::string& name) {
-    const Tree& config = node["config"];
+    const Tree config = with_flat_counts(context, node["config"]);
     const Tree merged = context.masked ? with_merged_masks(context, config["layers"]) : Tree();
     const bool held = merged.size() != config["layers"].size();
     const Tree kept = context.masked ? with_masks_kept(context, merged, held) : Tree();
@@ -153,6 +166,8 @@ Tree convert_functional(Context& context, const Tree& node, const std::string& n
     converted.set("layers", std::move(layers));
     converted.set("input_layers", single(graph.ports(config["input_layers"])));
     converted.set("output_layers", single(graph.ports(config["output_layers"])));
+    if (context.depth <= 1)
+        find_outputs(graph, node["config"]["output_layers"], config["output_layers"], context.result);
     return node_of("keras.src.models.functional", "Functional", std::move(converted));
 }
 
@@ -183,7 +198,7 @@ Tree input_layer(const Tree& config, Graph& graph) {
 }
 
 Tree convert_sequential(Context& context, const Tree& node, const std::string& name) {
-    const Tree& old_layers = layers_of(node);
+    const Tree old_layers = with_flat_counts_in_sequence(context, layers_of(node));
     Graph graph(old_layers, context.masked);
     Tree layers = Tree::array();
     for (const Tree& layer : old_layers.items()) {
@@ -203,18 +218,6 @@ Tree convert_sequential(Context& context, const Tree& node, const std::string& n
     if (const Tree* shape = node["config"].find("build_input_shape"))
         converted.set("build_input_shape", *shape);
     return node_of("keras", "Sequential", std::move(converted));
-}
-
-void find_outputs(const Graph& graph, const Tree& ports, Migrated& result) {
-    if (graph.is_reference(ports)) {
-        const std::string old_name(ports.at(0).as_string());
-        result.outputs.emplace_back(old_name, graph.find(old_name)->name);
-        return;
-    }
-    for (const Tree& item : ports.items())
-        find_outputs(graph, item, result);
-    for (const auto& [key, item] : ports.members())
-        find_outputs(graph, item, result);
 }
 
 }  // namespace
@@ -246,6 +249,9 @@ Migrated migrate_to_keras3(const Tree& config, const Options& options) {
     }
     if (config_framework(config) == layout::Framework::keras3) {
         result.config = config;
+        const Tree& ports = config["config"]["output_layers"];
+        if (is_functional(config))
+            find_outputs(Graph(config["config"]["layers"], makes_masks(config)), ports, ports, result);
     } else {
         Context context(options, result);
         const std::string_view written = config["keras_version"].as_string();
@@ -253,9 +259,6 @@ Migrated migrate_to_keras3(const Tree& config, const Options& options) {
         context.masked = makes_masks(config);
         result.config = convert_layer(context, config, {});
     }
-    if (is_functional(config))
-        find_outputs(Graph(config["config"]["layers"], makes_masks(config)),
-                     config["config"]["output_layers"], result);
     return result;
 }
 

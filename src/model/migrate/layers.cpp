@@ -4,6 +4,7 @@
 
 #include "container/json/json.h"
 #include "model/migrate/context.h"
+#include "model/migrate/counted_words.h"
 
 namespace ballast::migrate {
 
@@ -48,7 +49,14 @@ Tree convert_value(Context& context, const Place& place, std::string_view key, c
     if (key == "dtype") return convert_dtype(value);
     if (key == "name" && value.is_string()) return safe_name(value.as_string());
     const bool nests = key == "layer" || key == "backward_layer" || key == "cell";
-    if (nests && value.is_object()) return convert_layer(context, value, {});
+    if (nests && value.is_object()) {
+        if (counts_words(value))
+            context.note(
+                NoteKind::changed, place,
+                "TextVectorization in a wrapper: of texts as (n, 1), Keras 3 takes what it gives for "
+                "(n, 1, words): compare shapes");
+        return convert_layer(context, value, {});
+    }
     if (key == "cells" || (key == "cell" && value.is_array())) return convert_layers(context, value);
     return renamed_value(key, value);
 }
@@ -220,12 +228,6 @@ Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
             config.set(row.key, value_of(row.value));
         class_name = now->name;
     }
-    const std::string_view mode = config["output_mode"].as_string();
-    if (class_name == "TextVectorization" && !mode.empty() && mode != "int")
-        context.note(
-            NoteKind::changed, place,
-            "of texts that come as (n, 1), Keras 2 gives (n, words) and Keras 3 (n, 1, words): compare "
-            "shapes, or give it texts as (n)");
     if (const table::KerasClass* known = table::find_class(Kind::layer, class_name))
         return convert_known(context, place, *known, std::move(config), name);
     set_name(config, name);

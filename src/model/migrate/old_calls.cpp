@@ -88,8 +88,10 @@ Tree old_layer(std::string_view class_name, Tree config, Tree calls) {
 }
 
 LayerNames::LayerNames(const Tree& layers) {
-    for (const Tree& layer : layers.items())
-        taken_.insert(std::string(layer["name"].as_string()));
+    for (const Tree& layer : layers.items()) {
+        const Tree& own = layer["name"].is_string() ? layer["name"] : layer["config"]["name"];
+        taken_.insert(std::string(own.as_string()));
+    }
 }
 
 std::string LayerNames::fresh(const std::string& wanted) {
