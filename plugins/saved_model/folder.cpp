@@ -12,15 +12,6 @@
 namespace ballast::saved_model {
 namespace {
 
-std::string content(const io::Fs& fs, std::string_view name, const Limits& limits) {
-    const auto source = fs.open(name);
-    if (source->size() > limits.metadata_bytes)
-        throw Error(ErrorCode::limit_exceeded, "is larger than the limit metadata_bytes").in(source->path());
-    std::string text(static_cast<std::size_t>(source->size()), '\0');
-    source->read_at(0, std::as_writable_bytes(std::span(text)));
-    return text;
-}
-
 /// Keras marks what was a tuple or a TensorShape: {"class_name": "__tuple__", "items": […]}. Elsewhere these
 /// are lists.
 Tree without_marks(const Tree& value) {
@@ -110,6 +101,15 @@ Tree signatures_tree(std::vector<proto::Signature> signatures) {
 
 }  // namespace
 
+std::string content(const io::Fs& fs, std::string_view name, const Limits& limits) {
+    const auto source = fs.open(name);
+    if (source->size() > limits.metadata_bytes)
+        throw Error(ErrorCode::limit_exceeded, "is larger than the limit metadata_bytes").in(source->path());
+    std::string text(static_cast<std::size_t>(source->size()), '\0');
+    source->read_at(0, std::as_writable_bytes(std::span(text)));
+    return text;
+}
+
 Folder read_folder(const io::Fs& fs, const Limits& limits) {
     Folder folder;
     const std::string where = fs.display(graph_file);
@@ -119,18 +119,18 @@ Folder read_folder(const io::Fs& fs, const Limits& limits) {
         error.in(where);
         throw;
     }
-    std::vector<proto::UserObject> users = std::move(folder.graph.users);
+    folder.users = std::move(folder.graph.users);
     std::string origin = where;
     if (fs.stat(keras_file)) {
         origin = fs.display(keras_file);
         try {
-            users = proto::read_keras_metadata(content(fs, keras_file, limits), limits);
+            folder.users = proto::read_keras_metadata(content(fs, keras_file, limits), limits);
         } catch (Error& error) {
             error.in(origin);
             throw;
         }
     }
-    folder.root = root_metadata(users, limits, origin);
+    folder.root = root_metadata(folder.users, limits, origin);
     folder.assets = assets_in(fs, limits);
     return folder;
 }

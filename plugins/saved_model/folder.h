@@ -22,8 +22,12 @@ struct Folder {
     proto::SavedModel graph;
     Tree root;  ///< Keras 2's metadata of the model: class_name, config, training_config; null when there is
                 ///< none
+    std::vector<proto::UserObject> users;  ///< what Keras 2 says of each of its objects
     std::vector<Blob> assets;
 };
+
+/// A whole file of the folder. Errors: limit_exceeded above Limits::metadata_bytes, as of reading files.
+std::string content(const io::Fs& fs, std::string_view name, const Limits& limits);
 
 /// Errors: damaged, limit_exceeded, as of reading files.
 Folder read_folder(const io::Fs& fs, const Limits& limits);

@@ -14,6 +14,7 @@
 #include "dialect/tf_graph.h"
 #include "folder.h"
 #include "model/optimizer_order.h"
+#include "vocabularies.h"
 #include "write.h"
 
 namespace ballast::formats {
@@ -112,7 +113,13 @@ public:
         contents.kind = config.is_null() ? contents.kind : "model";
         if (contents.kind.empty()) contents.kind = "weights";
         contents.metadata = metadata;
-        add_configs(folder, config, contents);
+        if (!config.is_null()) {
+            Tree whole = config;
+            saved_model::add_vocabularies(*location.fs, folder, *contents.model, options.limits, whole);
+            add_configs(folder, whole, contents);
+        } else {
+            add_configs(folder, config, contents);
+        }
         return std::make_shared<Archive>(location, std::move(contents));
     }
 

@@ -156,7 +156,7 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
         const bool whole = holds_whole_models(format.info()) ||
                            (format.info().can.config && offers(format.info(), "keras3"));
         if (whole && !options.save.weights_only && open_options.config.is_null())
-            require_vocabularies(model, !options.allow_loss.empty(), report);
+            require_vocabularies(model, allowed(options.allow_loss, "assets"), report);
         if (wants_keras3(format.info(), options.save)) {
             describe_fitted_bins(model, open_options.limits, report);
             write_out_vocabularies(model, open_options.limits, report);

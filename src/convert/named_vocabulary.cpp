@@ -62,7 +62,7 @@ void require_vocabularies(const Model& model, bool may_lose, Report& report) {
     find_fitted(model.config, fitted);
     if (fitted.empty()) return;
     const std::string text =
-        fitted.front() + ": the vocabulary it was fitted to is in the SavedModel's functions alone";
+        fitted.front() + ": the SavedModel's functions do not tell the vocabulary it was fitted to";
     if (may_lose) return report.warn(text + ", and is lost");
     throw Error(ErrorCode::unsupported, text)
         .hint(

@@ -82,12 +82,12 @@ std::string flavor_list(std::span<const Flavor> flavors) {
     return names.empty() ? "leave --flavor out" : names;
 }
 
+}  // namespace
+
 bool allowed(const std::vector<std::string>& kinds, std::string_view kind) {
     return std::any_of(kinds.begin(), kinds.end(),
                        [&](const std::string& k) { return k == kind || k == "all"; });
 }
-
-}  // namespace
 
 Tree read_config(const std::filesystem::path& path, OpenOptions& options) {
     const Location location = Location::for_reading(path);

@@ -50,6 +50,9 @@ void check_dtypes(Model& model, const Format& format, const SaveOptions& options
 /// get lost.
 void check_complete(Model& model, const Report& report);
 
+/// Whether one of `kinds` accepts that losses of this kind happen: "weights", "assets", "precision".
+bool allowed(const std::vector<std::string>& kinds, std::string_view kind);
+
 /// Throws lossy when the report says that something is lost and it is not allowed ("weights", "assets",
 /// "precision", "all").
 void check_losses(const Model& model, const Report& report, const std::vector<std::string>& allowed);

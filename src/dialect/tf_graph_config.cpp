@@ -78,11 +78,18 @@ private:
                 std::find_if(variant.weights.begin(), variant.weights.end(),
                              [&](const layout::OwnWeight& w) { return w.role == layer.weights[i].role; });
             if (own == variant.weights.end()) continue;
-            const std::string_view edge = own->tf_edge[static_cast<std::size_t>(view_.framework())];
-            const NodeId value = view_.child(node, edge);
+            // What another layer holds, too, may be stored there alone.
+            std::string_view edge = own->tf_edge[static_cast<std::size_t>(view_.framework())];
+            if (edge.empty() && !own->same_as.empty()) edge = own->same_as.front();
+            NodeId value = node;
+            std::string path;
+            for (const std::string_view part : split(edge, '/')) {
+                value = value == no_node ? no_node : view_.child(value, part);
+                path = joined(path, escape_edge(part));
+            }
             if (value == no_node || !view_.value(value))
                 throw mismatch(layer, "has no variable '" + std::string(edge) + "' in the checkpoint");
-            layer.weights[i].stored_key = escape_edge(edge);
+            layer.weights[i].stored_key = std::move(path);
             places_[value].push_back({id, i});
         }
     }

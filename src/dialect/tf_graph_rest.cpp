@@ -27,13 +27,25 @@ void name_state(const GraphView& view, NodeId start, Part part, RestNames& names
     }
 }
 
-/// Metrics, what wraps an optimizer (a loss scale), optimizers of models within the model, and what stateful
-/// recurrent layers remember of the last batch.
+/// What a lookup layer counts while it is fitted, and TensorFlow empties when that is done.
+void name_counts(const GraphView& view, NodeId node, RestNames& names) {
+    for (const proto::ObjectAttribute& attribute : view.node(node).attributes)
+        for (const std::string_view end : {table_keys, table_values})
+            if (const bundle::Entry* part = view.bundle().find(attribute.key + std::string(end)))
+                names[part->key] = {.part = Part::metric, .empty_table = part->shape.element_count() == 0};
+    const NodeId texts = view.child(node, "num_documents");
+    if (texts == no_node || view.child(node, "token_document_counts") == no_node) return;
+    if (const bundle::Entry* value = view.value(texts)) names[value->key] = {{}, Part::metric, false, {}};
+}
+
+/// Metrics, what wraps an optimizer (a loss scale), optimizers of models within the model, what stateful
+/// recurrent layers remember of the last batch, and what lookup layers have counted.
 void name_states(const GraphView& view, RestNames& names) {
     name_state(view, view.child(0, "optimizer"), Part::metric, names);
     for (NodeId node = 0; node < view.size(); ++node) {
         if (node != view.optimizer() && view.is_optimizer(node))
             name_state(view, node, Part::optimizer, names);
+        name_counts(view, node, names);
         const NodeId api = view.child(node, "keras_api");
         if (api == no_node) continue;
         name_state(view, view.child(api, "metrics"), Part::metric, names);

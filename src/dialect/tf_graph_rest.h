@@ -12,12 +12,16 @@
 
 namespace ballast::tf_graph {
 
+/// What a lookup table's key is continued by for its two tensors.
+inline constexpr std::string_view table_keys = "-keys", table_values = "-values";
+
 /// What is known of a tensor that no layer took.
 struct RestName {
-    std::string name;  ///< empty: its stored name
+    std::string name = {};  ///< empty: its stored name
     Part part = Part::loose;
     bool copy = false;               ///< equal to another tensor of the file: left out
     std::string_view original = {};  ///< the key of that other one
+    bool empty_table = false;        ///< of a lookup table that nothing is in: left out
 };
 
 /// By key. Keys of the view's bundle, which must outlive it.

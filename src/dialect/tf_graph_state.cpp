@@ -199,7 +199,8 @@ private:
         for (NodeId node = 0; node < view_.size(); ++node) {
             for (const proto::ObjectAttribute& attribute : view_.node(node).attributes) {
                 // TensorFlow's own MaxShardSizePolicy leaves tensors without elements out.
-                if (!bundle_.find(attribute.key))
+                // A table's key is the begin of those of its two tensors.
+                if (!bundle_.find(attribute.key) && !bundle_.find(attribute.key + std::string(table_values)))
                     lifting_.warnings.push_back("the object graph names '" + attribute.key +
                                                 "', which is not there");
                 const bool structure = std::find(bookkeeping_attributes.begin(), bookkeeping_attributes.end(),
@@ -216,6 +217,7 @@ private:
                 std::binary_search(taken.begin(), taken.end(), entry.key))
                 continue;
             const auto known = names.find(entry.key);
+            if (known != names.end() && known->second.empty_table) continue;
             if (known != names.end() && known->second.copy) {
                 ++copies;
                 continue;

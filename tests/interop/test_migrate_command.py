@@ -152,22 +152,6 @@ def test_page(old, tmp_path):
     assert all(word in text for word in ("first.h5", "weights only", "needs_config", "kernel")) and page.tags.count("svg") > 10
 
 
-def test_a_vocabulary_in_a_graph(tmp_path):
-    """What a lookup was fitted to is in a SavedModel's functions alone; a .keras holds it."""
-    fresh(tf_keras)
-    lookup = tf_keras.layers.StringLookup()
-    lookup.adapt(np.array([["cat"], ["dog"], ["dog"]]))
-    entry = tf_keras.Input((1,), dtype="string")
-    model = tf_keras.Model(entry, lookup(entry))
-    model.save(str(tmp_path / "saved"), save_format="tf")
-    refused = tool.convert(tmp_path / "saved", tmp_path / "new.keras", expect=tool.REFUSED)
-    assert "save it there as .keras" in refused.stderr and "allow-loss" not in refused.stderr
-    tf_keras.models.load_model(str(tmp_path / "saved")).save(str(tmp_path / "own.keras"))
-    tool.convert(tmp_path / "own.keras", tmp_path / "new.keras")
-    given = tf.constant([["dog"], ["cow"], ["cat"]])
-    assert (keras.saving.load_model(tmp_path / "new.keras")(given).numpy() == [[1], [0], [2]]).all()
-
-
 def test_a_vocabulary_in_a_file(tmp_path):
     """A SavedModel brings the file along; a .keras may not name one, and an .h5 names one that is elsewhere."""
     (tmp_path / "old").mkdir()

@@ -61,3 +61,53 @@ def test_vocabularies_that_layers_were_fitted_to(kind, mode, tmp_path):
     np.testing.assert_allclose(tf_keras.models.load_model(tmp_path / "b.keras")(given), model(given), rtol=1e-5)
     refused = tool.convert(tmp_path / "a.keras", tmp_path / "b.h5", "--flavor", "tf_keras", expect=tool.REFUSED)
     assert "assets" in refused.stderr
+
+
+def fitted(layer, data):
+    layer.adapt(data)
+    return layer
+
+
+def model_of_words(nested):
+    layers, texts, numbers = tf_keras.layers, tf.constant([["the cat sat"], ["the dog"], ["a cat"]]), tf.constant([[5], [7], [7]])
+    words, ids = tf_keras.Input((1,), dtype="string"), tf_keras.Input((1,), dtype="int64")
+    options = {"max_tokens": 12, "pad_to_max_tokens": True}
+    inner = [fitted(layers.TextVectorization(output_mode="tf_idf", **options), texts), layers.Dense(3)]
+    outputs = [fitted(layers.TextVectorization(output_sequence_length=3), texts)(words),
+               fitted(layers.StringLookup(num_oov_indices=2, mask_token="the"), texts[:, 0])(words),
+               fitted(layers.StringLookup(output_mode="tf_idf"), texts)(words), fitted(layers.IntegerLookup(), numbers)(ids),
+               fitted(layers.IntegerLookup(invert=True), numbers)(ids),
+               tf_keras.Sequential([tf_keras.Input((1,), dtype="string"), *inner])(words) if nested else inner[1](inner[0](words))]
+    return tf_keras.Model([words, ids], outputs)
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize("target, framework", [("b.keras", keras), ("b.h5", tf_keras), ("c.keras", tf_keras)])
+def test_words_in_the_functions_of_a_saved_model(target, framework, nested, tmp_path):
+    """Keras 2 keeps the words a layer was fitted to in constants of its functions, which nothing runs."""
+    fresh(tf_keras)
+    model = model_of_words(nested)
+    model.save(str(tmp_path / "a"), save_format="tf")
+    done = tool.convert(tmp_path / "a", tmp_path / target, *(("--flavor", "tf_keras") if framework is tf_keras else ()))
+    assert "assets" not in done.stderr and "lost" not in done.stderr
+    loaded = framework.models.load_model(tmp_path / target)
+    given = [tf.constant([["cat dog the"], ["the"], ["a mouse"], ["the dog"]]), tf.constant([[7], [1], [5], [2]], "int64")]
+    for ours, theirs in zip(loaded(given), model(given), strict=True):
+        assert ours.dtype == theirs.dtype
+        if theirs.dtype == tf.float32:
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+        else:
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_words_that_no_function_tells(tmp_path):
+    """A model that finds no words would be wrong, whatever else may be lost."""
+    fresh(tf_keras)
+    words = tf_keras.Input((1,), dtype="string")
+    model = tf_keras.Model(words, fitted(tf_keras.layers.StringLookup(), tf.constant([["cat"], ["dog"]]))(words))
+    model.save(str(tmp_path / "a"), save_format="tf")
+    graph = (tmp_path / "a" / "saved_model.pb").read_bytes()
+    assert graph.count(b"_initialize") >= 1
+    (tmp_path / "a" / "saved_model.pb").write_bytes(graph.replace(b"_initialize", b"_initialise"))
+    refused = tool.convert(tmp_path / "a", tmp_path / "b.keras", "--allow-loss", "weights", expect=tool.REFUSED)
+    assert "vocabulary" in refused.stderr and "save it there as .keras" in refused.stderr and not (tmp_path / "b.keras").exists()
