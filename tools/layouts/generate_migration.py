@@ -69,6 +69,15 @@ def function(tables, name, rule):
         then="Operation" + operation(tables, rule["then"]) if "then" in rule else None)
 
 
+def backward(tables, operation, rule):
+    """How Keras 2 writes an operation of Keras 3: only where the row of the function, read backwards, does not say it."""
+    return fields(
+        operation=text(operation), function=text(rule["function"]), operands=strings(tables, rule.get("operands", [])),
+        config=arguments(tables, rule.get("config", {})), fixed=pairs(tables, rule.get("fixed", {})),
+        set=pairs(tables, rule.get("set", {})), call=arguments(tables, rule.get("call", {})),
+        ignored=strings(tables, rule.get("ignored", [])), last=str(rule.get("last", False)).lower())
+
+
 def renames(items):
     return [f"{{{text(old)}, {text(new)}}}" for old, new in sorted(items.items())]
 
@@ -110,6 +119,8 @@ def generate(signatures, rules):
         "metric_functions": ("Rename", renames(rules["metric_functions"])),
         "operations": ("Rename", renames(signatures["operations"])),
         "functions": ("Function", [function(tables, name, rule) for name, rule in sorted(rules["functions"].items())]),
+        "functions_of_operations": ("Backward", [
+            backward(tables, name, rule) for name, rule in sorted(rules["functions_of_operations"].items())]),
     }
     arrays, views = [], []
     for name, (element, rows) in spans.items():

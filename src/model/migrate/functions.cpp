@@ -94,6 +94,9 @@ std::optional<Tree> converted(Conversion conversion, const Tree& value) {
         case Conversion::data_format:
             return Tree(value.as_string().starts_with("NC") ? "channels_first" : "channels_last");
         case Conversion::none:
+        case Conversion::upper:
+        case Conversion::list:
+        case Conversion::window:
             break;
     }
     return value;

@@ -11,8 +11,6 @@
 namespace ballast::migrate {
 namespace {
 
-constexpr std::string_view operations_module = "keras.src.ops.";
-
 /// Arguments of calls that Keras 3 gives by position and Keras 2 by name.
 struct Positions {
     std::string_view class_name;
@@ -27,7 +25,13 @@ constexpr std::string_view recurrent[] = {"RNN",           "LSTM",       "GRU", 
                                           "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"};
 
 bool is_operation(const Tree& layer) {
-    return layer["module"].as_string().starts_with(operations_module);
+    return layer["module"].as_string().starts_with("keras.src.ops.");
+}
+
+/// Some operations have none in their config.
+std::string_view name_of(const Tree& layer) {
+    const Tree& own = layer["config"]["name"];
+    return own.is_string() ? own.as_string() : layer["name"].as_string();
 }
 
 const Tree& history(const Tree& tensor) {
@@ -84,8 +88,7 @@ private:
     }
 
     Place place_of(const Tree& layer) const {
-        return {context_.path + std::string(layer["config"]["name"].as_string()),
-                std::string(layer["class_name"].as_string())};
+        return {context_.path + std::string(name_of(layer)), std::string(layer["class_name"].as_string())};
     }
 
     void refuse(const Tree& layer, std::string why) {
@@ -159,8 +162,8 @@ private:
 
     const Tree* layer_named(std::string_view name) const {
         const auto& layers = config_["layers"].items();
-        const auto found = std::ranges::find_if(
-            layers, [&](const Tree& layer) { return layer["config"]["name"].as_string() == name; });
+        const auto found =
+            std::ranges::find_if(layers, [&](const Tree& layer) { return name_of(layer) == name; });
         return found == layers.end() ? nullptr : &*found;
     }
 
@@ -269,14 +272,14 @@ private:
             calls.push_back(call_of(layer, found.first, kwargs, false));
         }
         Tree config = Tree::object();
-        config.set("name", layer["config"]["name"]);
+        config.set("name", name_of(layer));
         config.set("trainable", true);
         config.set("dtype", "float32");
         config.set("function", found.function);
         Tree result = Tree::object();
         result.set("class_name", found.slicing ? "SlicingOpLambda" : "TFOpLambda");
         result.set("config", std::move(config));
-        result.set("name", layer["config"]["name"]);
+        result.set("name", name_of(layer));
         result.set("inbound_nodes", std::move(calls));
         return result;
     }
@@ -287,97 +290,7 @@ private:
     std::vector<std::set<std::string>> reads_;  ///< by layer: whose outputs it takes
 };
 
-// ---- Operations ----
-
-/// What a function's argument has to be for the operation's configured value; nothing where it cannot be
-/// told.
-bool to_function(const table::Argument& row, const Tree& value, Tree& kwargs) {
-    using table::Conversion;
-    switch (row.conversion) {
-        case Conversion::none:
-        case Conversion::dtype:
-            break;
-        case Conversion::empty_is_null:
-            if (value.is_null()) return true;
-            break;
-        case Conversion::euclidean_is_null:
-            if (value.is_null()) return true;
-            break;
-        case Conversion::offsets:
-            if (!value.is_number()) return false;
-            break;
-        case Conversion::lower:
-        case Conversion::data_format:
-            return same_value(value, value_of(row.fallback));
-    }
-    if (!value.is_null()) kwargs.set(row.source, plain_value(value));
-    return true;
-}
-
-/// The function an operation is of: the plainest name of those that mean it.
-const table::Function* function_of(std::string_view module_name, std::string_view name) {
-    const table::Function* best = nullptr;
-    const auto rank = [](std::string_view function) {
-        if (function.starts_with("math.")) return 0;
-        if (function.starts_with("compat.")) return 3;
-        return function.starts_with("__") || function == "nn.bias_add" ? 2 : 1;
-    };
-    for (const table::Function& function : table::functions) {
-        const bool plain =
-            function.special == table::Special::none || function.special == table::Special::silu;
-        if (!plain || function.then || function.operation.name != name ||
-            function.operation.module_name != module_name)
-            continue;
-        if (best == nullptr || rank(function.name) < rank(best->name)) best = &function;
-    }
-    return best;
-}
-
 }  // namespace
-
-bool is_tensor(const Tree& value) {
-    return value["class_name"].as_string() == "__keras_tensor__";
-}
-
-OperationCall operation_for_keras2(Context& context, const Place& place, const Tree& node, const Tree& call) {
-    OperationCall result;
-    result.kwargs = Tree::object();
-    const Tree& args = call["args"];
-    const Tree& config = node["config"];
-    result.first = args.at(0);
-    const auto refuse = [&](const std::string& why) {
-        context.note(NoteKind::refused, place, why);
-        return result;
-    };
-    if (place.class_name == "GetItem") {
-        result.function = "__operators__.getitem";
-        result.slicing = true;
-        result.kwargs.set("slice_spec", args.at(1));
-        return result;
-    }
-    const std::string_view module_name = node["module"].as_string().substr(operations_module.size());
-    const table::Function* known = function_of(module_name, place.class_name);
-    if (known == nullptr) return refuse("no function of Keras 2 is known for this operation");
-    result.function = known->name;
-    for (std::size_t i = 1; i < args.size(); ++i) {
-        if (i > known->operands.size())
-            return refuse("a call with more arguments than " + result.function + " takes");
-        result.kwargs.set(known->operands[i - 1], args.at(i));
-    }
-    for (const auto& [key, value] : call["kwargs"].members())
-        if (!value.is_null()) return refuse("a call with the argument " + std::string(key));
-    for (const auto& [key, value] : config.members()) {
-        if (key == "name" || key == "dtype") continue;
-        const auto row = std::ranges::find(known->operation.config, key, &table::Argument::key);
-        const auto fixed = std::ranges::find(known->operation.fixed, key, &table::KeyText::key);
-        const bool fits = row != known->operation.config.end()    ? to_function(*row, value, result.kwargs)
-                          : fixed != known->operation.fixed.end() ? same_value(value, value_of(fixed->value))
-                                                                  : value.is_null() || value == Tree(false);
-        if (!fits)
-            return refuse("argument " + std::string(key) + ", which " + result.function + " does not have");
-    }
-    return result;
-}
 
 Tree graph_for_keras2(Context& context, const Tree& config, const Shifts& shifts) {
     return Graph(context, config, shifts).run();

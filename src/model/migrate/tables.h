@@ -86,6 +86,9 @@ enum class Conversion : std::uint8_t {
     empty_is_null,      ///< [] -> null
     euclidean_is_null,  ///< "euclidean" -> null
     data_format,        ///< "NHWC" -> "channels_last"
+    upper,              ///< "same" -> "SAME", as the others of Backward
+    list,               ///< 1 -> [1]
+    window,             ///< 2 or [2, 2] -> [1, 2, 2, 1]
 };
 
 struct Argument {
@@ -116,6 +119,21 @@ struct Function {
     std::optional<Operation> then{};  ///< applied to the result
 };
 
+/// How Keras 2 writes one operation of Keras 3.
+struct Backward {
+    std::string_view operation;  ///< "numpy.Clip"
+    std::string_view function;
+    std::span<const std::string_view> operands{};  ///< what its further positional arguments are called
+    /// Of its config. A null leaves the argument out where the fallback is null; means the operation's other
+    /// key where that is "@key"; and is refused else.
+    std::span<const Argument> config{};
+    std::span<const KeyText> fixed{};             ///< keys of its config that must have these values, or null
+    std::span<const KeyText> set{};               ///< further arguments of the function
+    std::span<const Argument> call{};             ///< keyword arguments of the call
+    std::span<const std::string_view> ignored{};  ///< keys of its config that change no values
+    bool last = false;  ///< only where the row of `functions`, read backwards, does not do
+};
+
 extern const std::span<const KerasClass> classes;  ///< sorted by kind's name, then name
 extern const std::span<const Rename> class_aliases;
 extern const std::span<const LayerClass> layer_classes;
@@ -132,6 +150,7 @@ extern const std::span<const Rename> losses;
 extern const std::span<const Rename> optimizers;
 extern const std::span<const Rename> metric_functions;
 extern const std::span<const Function> functions;
+extern const std::span<const Backward> functions_of_operations;
 extern const std::span<const Rename> operations;  ///< Keras 3's: name: module below keras.src.ops
 
 /// Null when Keras 3 has no such class; `name` may be an alias.
