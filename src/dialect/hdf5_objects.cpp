@@ -102,6 +102,14 @@ Error link_problem(const hdf5::File& file, const hdf5::Object& link) {
         .hint("replace the link by the data it points to (h5repack, h5copy) if you trust the file");
 }
 
+std::optional<std::string> foreign_text(const hdf5::File& file, hdf5::ObjectId id) {
+    const hdf5::Dataset& dataset = file.dataset(id);
+    const bool text = dataset.text != hdf5::Dataset::Text::none;
+    if (!dataset.problem || (!text && !dataset.is_null)) return std::nullopt;
+    return "'" + file.path_of(id) + (text ? "' is text" : "' is empty") +
+           ", which Keras ignores: it is not read, and stays behind in a conversion";
+}
+
 void add_file_problems(const hdf5::File& file, std::vector<Error>& problems) {
     std::unordered_set<std::string> known;
     for (const Error& problem : problems)

@@ -35,6 +35,9 @@ std::optional<std::vector<std::string>> name_list(const hdf5::File& file, hdf5::
 /// A typed error for a link where a group or dataset should be, or for an object there that is damaged.
 Error link_problem(const hdf5::File& file, const hdf5::Object& link);
 
+/// What to say of a dataset outside of what Keras writes that is sound and no tensor: a program's own text,
+/// or nothing at all. Nothing for any other dataset.
+std::optional<std::string> foreign_text(const hdf5::File& file, hdf5::ObjectId id);
 /// Adds the damage the reader found in single objects, but for objects that already have a problem.
 void add_file_problems(const hdf5::File& file, std::vector<Error>& problems);
 

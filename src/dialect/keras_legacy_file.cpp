@@ -120,6 +120,10 @@ private:
         for (const hdf5::Object& object : file_.objects()) {
             const hdf5::ObjectId id = file_.id_of(object);
             if (object.kind != hdf5::ObjectKind::dataset || named_.contains(id)) continue;
+            if (auto text = foreign_text(file_, id)) {
+                contents_.warnings.push_back(std::move(*text));
+                continue;
+            }
             try {
                 contents_.strays.push_back(tensor_of(file_, id));
                 contents_.strays.back().part = Part::loose;

@@ -32,6 +32,7 @@ struct Contents {
     std::string keras_version, backend;         ///< empty when absent
     std::string model_config, training_config;  ///< JSON texts, empty when absent
     bool whole = false;                         ///< weights lie in /model_weights
+    std::vector<std::string> warnings;          ///< datasets that are no tensors, and none of Keras
     std::vector<Error> problems;                ///< tensors that cannot be read as such
 };
 

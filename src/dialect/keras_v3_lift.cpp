@@ -197,6 +197,8 @@ private:
     void note_stray(const hdf5::Object& child) {
         if (child.kind == hdf5::ObjectKind::group || child.kind == hdf5::ObjectKind::committed_type) return;
         if (child.kind != hdf5::ObjectKind::dataset) return refuse(child);
+        if (auto text = foreign_text(file_, file_.id_of(child)))
+            return lifting_.warnings.push_back(std::move(*text));
         try {
             TensorInfo tensor = tensor_of(file_, file_.id_of(child));
             tensor.part = Part::loose;

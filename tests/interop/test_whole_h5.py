@@ -196,3 +196,25 @@ def test_weights_and_a_config_stay_weights(workshop, tmp_path):
     with h5py.File(tmp_path / "out.h5", "r") as f:
         assert "model_config" not in f.attrs and "layer_names" in f.attrs
     assert tf_keras.__version__ in tool.inspect(tmp_path / "out.h5")["producer"]["keras_version"]
+
+
+@pytest.mark.parametrize("target", ["new.keras", "new.h5", "new.weights.h5", "new.safetensors"])
+def test_a_programs_own_text_beside_the_model(target, tmp_path):
+    """medaka keeps what its labels mean beside the model, as text: no tensor, and nothing that Keras reads."""
+    fresh(tf_keras)
+    model = tf_keras.Sequential([tf_keras.Input((3,)), tf_keras.layers.Dense(2)])
+    model.save(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as f:
+        f["labels"] = ["a", "b"]
+        f["program/kwargs"] = "gru_size: 128"
+        f["program/fixed"] = np.array([b"x", b"yz"])
+        f["program/nothing"] = h5py.Empty("float32")
+    done = tool.convert(tmp_path / "a.h5", tmp_path / target)
+    assert all(f"'{name}' is" in done.stderr for name in ("labels", "program/kwargs", "program/fixed", "program/nothing"))
+    if target == "new.keras":
+        given = np.ones((2, 3), "float32")
+        np.testing.assert_allclose(keras.models.load_model(tmp_path / target).predict(given), model.predict(given), rtol=1e-6)
+    with h5py.File(tmp_path / "a.h5", "a") as f:
+        f["numbers"] = np.arange(3)  # a tensor, which must not be left behind without consent
+    if target != "new.safetensors":
+        tool.convert(tmp_path / "a.h5", tmp_path / target, "-f", expect=tool.REFUSED)
