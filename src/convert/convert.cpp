@@ -62,6 +62,7 @@ void take_from_backend(Model& model, const std::string& backend, Report& report)
         throw Error(ErrorCode::needs_config, "the file does not tell which tensors are convolution kernels")
             .hint("give the architecture: --config MODEL.json (written by model.to_json())");
     report.note(std::to_string(count) + " convolution kernels were mirrored");
+    leave_optimizer(model, old_arrangement, report);
     model.producer.backend = "tensorflow";
 }
 

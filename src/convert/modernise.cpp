@@ -96,8 +96,9 @@ std::vector<MapRule> rules_for(const Model& model, const Migrated& migrated) {
     return rules;
 }
 
-/// CuDNNLSTM and CuDNNGRU own their weights; the LSTM and GRU they become keep them in a cell.
-void give_cells_to_cudnn(Model& model) {
+/// CuDNNLSTM and CuDNNGRU own their weights; the LSTM and GRU they become keep them in a cell, in an
+/// arrangement that the optimizer's state does not have.
+void give_cells_to_cudnn(Model& model, Report& report) {
     constexpr std::pair<std::string_view, std::string_view> cells[] = {{"CuDNNLSTM", "LSTMCell"},
                                                                        {"CuDNNGRU", "GRUCell"}};
     for (const auto& pair : cells) {
@@ -110,6 +111,7 @@ void give_cells_to_cudnn(Model& model) {
             model.layers[id].edges.push_back(
                 {Edge::Kind::attribute, "cell", static_cast<LayerId>(model.layers.size())});
             model.layers.push_back(std::move(cell));
+            leave_optimizer(model, old_arrangement, report);
         }
     }
 }
@@ -151,7 +153,7 @@ Model modernised(Model model, Report& report) {
     migrate::require_complete(migrated, report.source);
     Tree config = migrated.config;
     add_training(model, migrated, options, config, report);
-    give_cells_to_cudnn(model);
+    give_cells_to_cudnn(model, report);
     AlignOptions places;
     places.map = rules_for(model, migrated);
     Model places_of = model_from_config(migrated.config);

@@ -50,6 +50,7 @@ public:
         lift_optimizer();
         lift_strays();
         lifting_.warnings.insert(lifting_.warnings.end(), file_.warnings().begin(), file_.warnings().end());
+        lifting_.warnings.insert(lifting_.warnings.end(), stored_.warnings.begin(), stored_.warnings.end());
         lifting_.problems = std::move(stored_.problems);
         add_file_problems(file_, lifting_.problems);
         Tree metadata = metadata_tree();
@@ -91,6 +92,20 @@ private:
         return migrated.complete() ? std::move(migrated.config) : config;
     }
 
+    /// Slots have the arrangement of their weights, as the file has it.
+    static void leave_old_slots(ArchiveContents& contents) {
+        Model& model = *contents.model;
+        if (!model.optimizer || model.optimizer->variables.empty()) return;
+        const bool changed = std::ranges::any_of(model.layers, [](const Layer& layer) {
+            return std::ranges::any_of(layer.weights, [](const Weight& weight) {
+                return !weight.value.empty() && !weight.value.is_identity();
+            });
+        });
+        if (!changed) return;
+        contents.warnings.emplace_back(old_arrangement);
+        model.optimizer.reset();
+    }
+
     /// Values in the arrangement that the layers have since Keras 2.
     void restate(ArchiveContents& contents) {
         Model& model = *contents.model;
@@ -115,6 +130,7 @@ private:
         if (const std::size_t count = cudnn_recurrent_weights(model); count != 0)
             contents.warnings.push_back(std::to_string(count) +
                                         " plain recurrent layers got cuDNN's arrangement of weights");
+        leave_old_slots(contents);
         if (keras1() && has_running_std())
             contents.warnings.push_back(
                 "Keras 1 called it running_std and used it as the variance, since 1.0: it is taken as that");

@@ -184,16 +184,16 @@ private:
             return tensor.part == Part::optimizer || tensor.part == Part::metric;
         });
         if (!model_.optimizer) return;
-        if (same_weights()) {
+        if (same_weights() && rearranged_.empty()) {
             result_.optimizer = model_.optimizer;
             rename_slots(*result_.optimizer);
             return;
         }
-        for (const OptimizerVariable& variable : model_.optimizer->variables) {
-            if (variable.value.is_identity())
-                report_.add(Kind::dropped, variable.value.source()->stored_name, {},
-                            "optimizer state does not fit another order of weights");
-        }
+        result_.optimizer = model_.optimizer;
+        leave_optimizer(
+            result_,
+            rearranged_.empty() ? "optimizer state does not fit another order of weights" : old_arrangement,
+            report_);
     }
 
     /// What a slot belongs to may have another name by now.

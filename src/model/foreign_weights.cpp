@@ -265,10 +265,21 @@ std::size_t cudnn_recurrent_weights(Model& model) {
 }
 
 void fit_recurrent_weights(Model& model, Report& report) {
-    if (const std::size_t count = plain_recurrent_weights(model); count != 0)
-        report.note(std::to_string(count) + " recurrent layers with cuDNN's weights became plain ones");
-    if (const std::size_t count = cudnn_recurrent_weights(model); count != 0)
-        report.note(std::to_string(count) + " plain recurrent layers got cuDNN's arrangement of weights");
+    const std::size_t plain = plain_recurrent_weights(model), cudnn = cudnn_recurrent_weights(model);
+    if (plain != 0)
+        report.note(std::to_string(plain) + " recurrent layers with cuDNN's weights became plain ones");
+    if (cudnn != 0)
+        report.note(std::to_string(cudnn) + " plain recurrent layers got cuDNN's arrangement of weights");
+    if (plain + cudnn != 0) leave_optimizer(model, old_arrangement, report);
+}
+
+void leave_optimizer(Model& model, std::string_view reason, Report& report) {
+    if (!model.optimizer) return;
+    for (const OptimizerVariable& variable : model.optimizer->variables)
+        if (variable.value.is_identity())
+            report.add(ReportEntry::Kind::dropped, variable.value.source()->stored_name, {},
+                       std::string(reason));
+    model.optimizer.reset();
 }
 
 }  // namespace ballast

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 
 #include "ballast/model.h"
 #include "ballast/report.h"
@@ -38,7 +39,13 @@ std::size_t plain_recurrent_weights(Model& model);
 /// unsupported as above.
 std::size_t cudnn_recurrent_weights(Model& model);
 
-/// Both, with a note each.
+/// Both, with a note each. The optimizer's state stays behind where weights changed, and is reported.
 void fit_recurrent_weights(Model& model, Report& report);
+
+/// Why an optimizer's state stays behind when weights were rearranged: it is arranged as they were.
+inline constexpr std::string_view old_arrangement =
+    "the optimizer's state is arranged as the weights were before; it starts anew";
+/// Takes the optimizer's state out of the model, each tensor reported as dropped for this reason.
+void leave_optimizer(Model& model, std::string_view reason, Report& report);
 
 }  // namespace ballast

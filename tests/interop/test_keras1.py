@@ -248,6 +248,25 @@ def test_cudnn_classes(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("cell", [CuDNNGRU, CuDNNLSTM])
+@pytest.mark.parametrize("file", ["a.h5", "a.keras"])
+@pytest.mark.parametrize("after", [[], [L.Dense(2)]], ids=["last", "first"])
+def test_cudnn_optimizers(after, file, cell, tmp_path):
+    """Slots are arranged as cuDNN's weights are: beside plain ones they would be wrong."""
+    model = tf_keras.Sequential([tf_keras.Input((5, 3)), cell(4), *after])
+    model.compile(tf_keras.optimizers.Adam(0.02), "mse")
+    model.optimizer.build(model.trainable_variables)  # no training: cuDNN's layers run on GPUs alone
+    for variable in model.optimizer.variables:
+        if variable.shape.rank:
+            variable.assign(np.ones(variable.shape))
+    model.save(tmp_path / file)
+    done = tool.convert(tmp_path / file, tmp_path / "b.keras")
+    assert "arranged as the weights were before" in done.stderr
+    new = keras.saving.load_model(tmp_path / "b.keras")
+    assert all(not np.any(v) for v in new.optimizer.variables if v.ndim) and float(new.optimizer.learning_rate) == np.float32(0.02)
+    new.train_on_batch(np.ones((2, 5, 3)), np.ones((2, *new.output_shape[1:])))
+
+
 # ---- and to cuDNN's arrangement --------------------------------------------------------------------------------------
 
 TO_CUDNN = {  # plain layer, the layer of cuDNN
