@@ -218,3 +218,14 @@ def test_a_programs_own_text_beside_the_model(target, tmp_path):
         f["numbers"] = np.arange(3)  # a tensor, which must not be left behind without consent
     if target != "new.safetensors":
         tool.convert(tmp_path / "a.h5", tmp_path / target, "-f", expect=tool.REFUSED)
+
+
+def test_a_class_that_keras_3_exports_under_another_name(tmp_path):
+    fresh(keras)
+    inputs = keras.Input((6, 4))
+    model = keras.Model(inputs, keras.layers.GroupQueryAttention(2, 4, 2)(inputs, inputs))
+    model.save(tmp_path / "a.h5")
+    done = tool.convert(tmp_path / "a.h5", tmp_path / "b.keras")
+    assert "custom_objects" not in done.stderr
+    given = np.random.default_rng(3).normal(size=(2, 6, 4))
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "b.keras")(given), model(given), rtol=1e-5, atol=1e-6)

@@ -112,6 +112,10 @@ def merged(new, old):
                 row = {key: value for key, value in row.items() if value or key == "accepts"}
                 row["in_keras2"] = True
             rows[kind][name] = row
+        # Files of kinds without modules call a class what it calls itself.
+        for name, entry in known.items():
+            if entry["class"] not in known:
+                aliases.setdefault(entry["class"], name)
         gone[kind] = sorted({entry["class"] for name, entry in old["kinds"][kind].items()
                              if name not in known and entry["class"] not in known})
     return {"frameworks": {"keras3": new["version"], "tf_keras": old["version"]}, "classes": rows,

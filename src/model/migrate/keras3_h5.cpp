@@ -56,7 +56,8 @@ private:
         if (name == "function") return;
         if (const table::KerasClass* known = table::find_class(kind, name)) {
             const bool own_module = !known->module_name.empty();
-            return set(node, own_module ? known->module_name : public_module, name, own_module ? name : "");
+            return set(node, own_module ? known->module_name : public_module, known->name,
+                       own_module ? name : "");
         }
         if (std::ranges::find(completed_.custom_objects, name) == completed_.custom_objects.end())
             completed_.custom_objects.push_back(name);
