@@ -134,3 +134,45 @@ def test_masks_that_attention_takes_away(case, copies, tmp_path):
     model.save(tmp_path / "a.keras")
     tool.convert(tmp_path / "a.keras", tmp_path / "c.keras")
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "c.keras")(TOKENS), model(TOKENS), rtol=1e-4, atol=1e-6)
+
+
+def merged_in_keras_3(case, out):
+    fresh(keras)
+    layers = keras.layers
+    tokens, others = layers.Input((4,), name="tokens"), layers.Input((4,), name="others")
+    embedding = layers.Embedding(5, 3, mask_zero=True)
+    x, y, plain = embedding(tokens), embedding(others), layers.Embedding(5, 3)(others)
+    joined = {
+        "one": lambda: x,
+        "positions": lambda: layers.Add()([x, plain]),
+        "two": lambda: layers.Average()([x, y]),
+        "product": lambda: layers.Multiply()([plain, x]),
+        "residual": lambda: layers.Add()([x, layers.Dense(3)(x)]),
+        "side by side": lambda: layers.Concatenate()([x, plain, y]),
+        "in a row": lambda: layers.Concatenate(axis=1)([x, y]),
+        "in a row with none": lambda: layers.Concatenate(axis=1)([x, plain]),
+        "again": lambda: layers.Add()([layers.Average()([x, y]), layers.LSTM(3, return_sequences=True)(x)]),
+        "values": lambda: layers.Subtract()([layers.Masking(2.0)(plain), x]),
+    }[case]()
+    joined = layers.LayerNormalization()(joined)
+    result = {"lstm": layers.LSTM(3), "mean": layers.GlobalAveragePooling1D(), "both": layers.Bidirectional(layers.GRU(2)),
+              "attention": lambda x: layers.MultiHeadAttention(2, 3, name="heads")(x, x), "flat": layers.Flatten()}[out](joined)
+    return keras.Model([tokens, others], result)
+
+
+@pytest.mark.parametrize("out", ["lstm", "mean", "both", "attention", "flat"])
+@pytest.mark.parametrize("case", ["one", "positions", "two", "product", "residual", "side by side", "in a row", "in a row with none", "again",
+                                  "values"])
+def test_merged_masks_for_tf_keras(case, out, tmp_path):
+    """Predictions stay, or a warning names the layer."""
+    model = merged_in_keras_3(case, out)
+    rng = np.random.default_rng(5)
+    model.set_weights([rng.normal(size=w.shape) for w in model.get_weights()])
+    model.save(tmp_path / "a.keras")
+    done = tool.convert(tmp_path / "a.keras", tmp_path / "b.keras", "--flavor", "tf_keras")
+    loaded = tf_keras.models.load_model(tmp_path / "b.keras")
+    warned = "warning: layer 'multiply'" in done.stderr or "warning: layer 'heads'" in done.stderr
+    if not warned:
+        np.testing.assert_allclose(loaded(TOKENS), model(TOKENS), rtol=1e-4, atol=1e-5)
+    other_masks = {"two", "again", "values", "in a row with none"}
+    assert warned == (case == "product" or (out == "attention" and case in other_masks)), done.stderr

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/migrate/keras2_masks.h"
+
 namespace ballast::migrate {
 namespace {
 
@@ -166,7 +168,8 @@ Tree container_for_keras2(Context& context, const Tree& given) {
     if (functional) {
         const Shifts shifts = shifts_of(old);
         config.set("trainable", old.find("trainable") ? old["trainable"] : Tree(true));
-        config.set("layers", graph_for_keras2(context, old, shifts));
+        const Tree layers = graph_for_keras2(context, old, shifts);
+        config.set("layers", context.masked ? with_masks_of_keras3(context, layers) : layers);
         config.set("input_layers", ends_for_keras2(old["input_layers"], shifts));
         config.set("output_layers", ends_for_keras2(old["output_layers"], shifts));
     } else {

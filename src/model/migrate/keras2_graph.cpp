@@ -180,7 +180,8 @@ private:
         });
     }
 
-    /// Keras 2 makes masks itself where Keras 3 stores the operations that make them.
+    /// Keras 2 makes masks itself where Keras 3 stores the operations that make them; but merges them
+    /// otherwise.
     bool is_made_mask(const Tree& mask) const {
         std::vector<const Tree*> pending = {&mask};
         std::set<std::string_view> seen;
@@ -192,6 +193,7 @@ private:
             if (!is_tensor(value) || !seen.insert(history(value).at(0).as_string()).second) continue;
             const Tree* maker = layer_named(history(value).at(0).as_string());
             if (maker == nullptr || !is_operation(*maker)) return false;
+            if ((*maker)["class_name"].as_string() == "LogicalOr") return false;  // of merged masks
             if ((*maker)["class_name"].as_string() != "NotEqual")
                 pending.push_back(&(*maker)["inbound_nodes"].at(0)["args"]);
             else if (!is_compared_for_mask(*maker))

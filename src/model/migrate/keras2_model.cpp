@@ -4,6 +4,7 @@
 
 #include "ballast/error.h"
 #include "model/config.h"
+#include "model/migrate/graph.h"
 #include "model/migrate/keras2.h"
 
 namespace ballast::migrate {
@@ -73,6 +74,7 @@ Migrated migrate_to_keras2(const Tree& config, const Options& options) {
         throw Error(ErrorCode::unsupported, "the config lists no layers").in(options.where);
     check_depth(config, options);
     Context context(options, result);
+    context.masked = makes_masks(config);
     result.config = layer_for_keras2(context, config);
     const Tree& compiled = config["compile_config"];
     if (compiled["optimizer"].is_object())

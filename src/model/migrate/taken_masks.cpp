@@ -12,20 +12,18 @@
 #include <map>
 #include <set>
 
+#include "model/migrate/mask_flow.h"
 #include "model/migrate/old_calls.h"
 
 namespace ballast::migrate {
 namespace {
 
 constexpr std::string_view taker = "MultiHeadAttention";
-/// They go by the masks that are left: where the taker's output comes in as well, that one's.
-constexpr std::array<std::string_view, 6> merging = {"Add",     "Subtract", "Multiply",
-                                                     "Average", "Maximum",  "Minimum"};
 /// They neither read a mask nor hand it on, in either framework.
 constexpr std::array<std::string_view, 3> blind = {"TFOpLambda", "SlicingOpLambda", "Flatten"};
 
-bool is_one_of(const auto& classes, std::string_view class_name) {
-    return std::ranges::find(classes, class_name) != classes.end();
+bool is_blind(std::string_view class_name) {
+    return std::ranges::find(blind, class_name) != blind.end();
 }
 
 /// Who reads what in a functional model.
@@ -36,11 +34,12 @@ public:
         for (const Tree& layer : layers.items()) {
             const std::string name(layer["name"].as_string());
             const std::string_view class_name = layer["class_name"].as_string();
-            if (is_one_of(merging, class_name)) merges_.insert(name);
+            // They go by the masks that are left: where the taker's output comes in as well, that one's.
+            if (is_merging(class_name)) merges_.insert(name);
             for (const Tree& call : layer["inbound_nodes"].items()) {
                 for (const std::string& tensor : tensors_of(call)) {
                     inputs_[name].insert(layer_of(tensor));
-                    if (!is_one_of(blind, class_name)) readers_[tensor].insert(name);
+                    if (!is_blind(class_name)) readers_[tensor].insert(name);
                 }
             }
         }
