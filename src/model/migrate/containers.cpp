@@ -7,6 +7,7 @@
 #include "model/migrate/counted_words.h"
 #include "model/migrate/graph.h"
 #include "model/migrate/merged_masks.h"
+#include "model/migrate/recordings.h"
 #include "model/migrate/taken_masks.h"
 
 namespace ballast::migrate {
@@ -129,8 +130,9 @@ Tree convert_node(Context& context, const Graph& graph, const Tree& node) {
 
 /// `now`: the same ports where other layers stand at the end.
 void find_outputs(const Graph& graph, const Tree& ports, const Tree& now, Migrated& result) {
-    if (graph.is_reference(ports)) {
-        result.outputs.emplace_back(ports.at(0).as_string(), graph.find(now.at(0).as_string())->name);
+    if (is_leaf(ports)) {
+        const Producer* producer = graph.find(now.at(0).as_string());
+        if (producer != nullptr) result.outputs.emplace_back(ports.at(0).as_string(), producer->name);
         return;
     }
     for (std::size_t i = 0; i < ports.size() && ports.is_array(); ++i)
@@ -140,7 +142,7 @@ void find_outputs(const Graph& graph, const Tree& ports, const Tree& now, Migrat
 }
 
 Tree convert_functional(Context& context, const Tree& node, const std::string& name) {
-    const Tree config = with_flat_counts(context, node["config"]);
+    const Tree config = with_flat_counts(context, without_recordings(context, node["config"]));
     const Tree merged = context.masked ? with_merged_masks(context, config["layers"]) : Tree();
     const bool held = merged.size() != config["layers"].size();
     const Tree kept = context.masked ? with_masks_kept(context, merged, held) : Tree();

@@ -35,25 +35,6 @@ void tell(Context& context, const Tree& layer) {
                  "(n, words)");
 }
 
-/// [layer, call, index] in any structure, with others in their place.
-Tree ends_with(const Tree& ends, const std::map<std::string, Tree>& replaced) {
-    if (is_leaf(ends)) {
-        const auto other = replaced.find(key_of(ends));
-        return other == replaced.end() ? ends : other->second;
-    }
-    if (ends.is_object()) {
-        Tree result = Tree::object();
-        for (const auto& [key, item] : ends.members())
-            result.set(key, ends_with(item, replaced));
-        return result;
-    }
-    if (!ends.is_array()) return ends;
-    Tree result = Tree::array();
-    for (const Tree& item : ends.items())
-        result.push_back(ends_with(item, replaced));
-    return result;
-}
-
 }  // namespace
 
 bool counts_words(const Tree& layer) {
@@ -92,20 +73,21 @@ Tree with_flat_counts(Context& context, const Tree& config) {
         flattened.push_back(old_layer("Flatten", flatten_config(flat), std::move(calls)));
     }
     if (flattened.size() == 0) return config;
+    const auto other = [&](const Tree& leaf) {
+        const auto found = replaced.find(key_of(leaf));
+        return found == replaced.end() ? leaf : found->second;
+    };
     Tree reading = Tree::array();
     for (const Tree& layer : layers.items()) {
         Tree copy = layer;
-        copy.set("inbound_nodes", with_references(layer["inbound_nodes"], [&](const Tree& leaf) {
-                     const auto other = replaced.find(key_of(leaf));
-                     return other == replaced.end() ? leaf : other->second;
-                 }));
+        copy.set("inbound_nodes", with_references(layer["inbound_nodes"], other));
         reading.push_back(std::move(copy));
     }
     for (Tree& layer : flattened.mutable_items())
         reading.push_back(std::move(layer));
     Tree result = config;
     result.set("layers", std::move(reading));
-    result.set("output_layers", ends_with(config["output_layers"], replaced));
+    result.set("output_layers", with_references(config["output_layers"], other));
     return result;
 }
 
