@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Laying out a .keras file or its folder as Keras 3 writes it. The same model and options give the same
 // bytes.
+#include <algorithm>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -11,11 +12,14 @@
 #include "ballast/error.h"
 #include "container/json/json.h"
 #include "container/zip/write.h"
+#include "dialect/guess.h"
 #include "dialect/keras_v3.h"
 #include "format.h"
 #include "io/names.h"
+#include "model/config.h"
 #include "model/keras3_config.h"
 #include "model/optimizer_order.h"
+#include "model/paths.h"
 #include "tf_keras_config.h"
 
 namespace ballast::keras_zip {
@@ -126,6 +130,34 @@ WritePlan plan_folder(const Location& location, std::vector<zip::NewMember> memb
     return plan;
 }
 
+/// tf_keras looks for weights where the config says: a model of which it wrote a layer once that stands at
+/// two places (shared with a nested model) it does not open, nor the same written again.
+void require_places_of_config(const Model& model) {
+    if (model.producer.dialect != keras_v3::dialect || model.producer.flavor != "tf_keras" ||
+        has_classes(model))
+        return;
+    Model told;
+    try {
+        told = model_from_config(model.config);
+    } catch (const Error&) {
+        return;  // one of the program's own classes, whose places nobody knows
+    }
+    if (!std::ranges::all_of(told.layers, weights_known)) return;
+    for (const V3Group& group : v3_paths(told, layout::Framework::tf_keras)) {
+        const Layer& layer = told.layers[group.layer];
+        if (group.variables.empty()) continue;
+        const auto stored = std::ranges::find(model.layers, group.path, &Layer::stored_key);
+        if (stored != model.layers.end() && stored->weights.size() == group.variables.size()) continue;
+        throw Error(ErrorCode::unsupported,
+                    "layer '" + layer.name + "' (" + layer.class_name +
+                        "): the file has no weights for it where tf_keras looks for them, as where a nested "
+                        "model shares a layer: tf_keras opens neither the source nor a copy of it")
+            .hint(
+                "build the model in tf_keras, load the weights into it by code, save it as .h5 or as a "
+                "SavedModel, and convert that");
+    }
+}
+
 /// The config, and what the loader's own ways with optimizers ask for.
 Tree for_tf_keras(const Model& model, SaveOptions& options, Report& report) {
     Tree config = tf_keras_config(model);
@@ -150,6 +182,7 @@ Tree for_tf_keras(const Model& model, SaveOptions& options, Report& report) {
 WritePlan plan(const Model& model, const Target& target, const SaveOptions& options, Report& report) {
     check_whole(model, options);
     const bool old = options.flavor == "tf_keras";
+    if (old) require_places_of_config(model);
     SaveOptions weights = options;
     const Tree config = old ? for_tf_keras(model, weights, report) : keras3_config(model.config);
     if (!old) weights.flavor = "keras3";

@@ -28,30 +28,35 @@ public:
     Binder(const hdf5::File& file, Lifting& lifting, const OpenOptions& options, layout::Framework framework)
         : file_(file), lifting_(lifting), options_(options), framework_(framework) {}
 
-    /// A layer that a nested model shares with the model around it is two of one name in the config; Keras 3
+    /// A layer that a nested model shares with the model around it is two of one name in the config; Keras
     /// keeps its variables at the first place alone, and does not load them again.
     void find_shared(const std::vector<V3Group>& groups) {
-        if (framework_ != layout::Framework::keras3) return;
-        std::map<std::pair<std::string, std::string>, std::vector<const V3Group*>> alike;
+        Alike alike;
         for (const V3Group& group : groups) {
             const Layer& layer = lifting_.model.layers[group.layer];
             if (group.variables.empty() || layer.name.empty() || !weights_known(layer)) continue;
             alike[{layer.name, layer.class_name}].push_back(&group);
         }
         for (const auto& [name, found] : alike) {
-            if (found.size() != 2) continue;
-            const Layer& first = lifting_.model.layers[found[0]->layer];
-            const bool stored_first = is_stored(*found[0]), stored_second = is_stored(*found[1]);
-            if (stored_first == stored_second || found[0]->variables.size() != found[1]->variables.size())
-                continue;
-            const std::size_t kept = stored_first ? 0 : 1;
-            copies_[found[kept]->layer] = found[1 - kept]->layer;
-            shared_.insert(found[1 - kept]->layer);
+            const auto kept =
+                std::ranges::find_if(found, [this](const V3Group* group) { return is_stored(*group); });
+            if (kept == found.end() || found.size() < 2) continue;
+            const bool fits = std::ranges::all_of(found, [&](const V3Group* group) {
+                return group == *kept ||
+                       (!is_stored(*group) && group->variables.size() == (*kept)->variables.size());
+            });
+            if (!fits || is_counted_otherwise(found, groups, alike)) continue;
+            for (const V3Group* group : found) {
+                if (group == *kept) continue;
+                copies_[(*kept)->layer].push_back(group->layer);
+                shared_.insert(group->layer);
+            }
+            const Layer& first = lifting_.model.layers[(*kept)->layer];
             lifting_.warnings.push_back(
                 label(first) +
                 " is shared by a nested model and the model around it, and stored once, so that Keras does "
                 "not "
-                "open the file: each of the two places gets the weights, and is trained apart");
+                "open the file: each of the places gets the weights, and is trained apart");
         }
     }
 
@@ -85,8 +90,10 @@ public:
             const auto copy = copies_.find(group.layer);
             if (copy == copies_.end() || !variable.weight) continue;
             const std::uint32_t place = variable.weight->weight;
-            lifting_.model.layers[copy->second].weights[place].stored_key = variable.key;
-            lifting_.bind_copy(copy->second, place);
+            for (const LayerId other : copy->second) {
+                lifting_.model.layers[other].weights[place].stored_key = variable.key;
+                lifting_.bind_copy(other, place);
+            }
         }
     }
 
@@ -109,6 +116,27 @@ public:
     }
 
 private:
+    using Alike = std::map<std::pair<std::string, std::string>, std::vector<const V3Group*>>;
+
+    /// tf_keras leaves no number for what it does not store, so that the numbers of the layers behind it are
+    /// others than the config tells: sure is only what leaves none of them in doubt.
+    bool is_counted_otherwise(const std::vector<const V3Group*>& found, const std::vector<V3Group>& groups,
+                              const Alike& alike) const {
+        if (framework_ != layout::Framework::tf_keras) return false;
+        const auto list_of = [](const V3Group& group) { return group.path.substr(0, group.path.rfind('/')); };
+        return std::ranges::any_of(found, [&](const V3Group* copy) {
+            if (is_stored(*copy)) return false;
+            const Layer& own = lifting_.model.layers[copy->layer];
+            return std::ranges::any_of(groups, [&](const V3Group& other) {
+                const Layer& layer = lifting_.model.layers[other.layer];
+                if (layer.class_name != own.class_name || list_of(other) != list_of(*copy)) return false;
+                const auto same = alike.find({layer.name, layer.class_name});
+                const bool doubtful = same != alike.end() && same->second.size() > 1;
+                return doubtful == is_stored(other);
+            });
+        });
+    }
+
     bool is_stored(const V3Group& group) const {
         const hdf5::ObjectId object = find(group.path);
         const hdf5::ObjectId vars = object == hdf5::no_object ? hdf5::no_object : vars_of(file_, object);
@@ -213,7 +241,7 @@ private:
     const OpenOptions& options_;
     layout::Framework framework_;
     std::unordered_set<LayerId> shared_;
-    std::unordered_map<LayerId, LayerId> copies_;  ///< of a layer that is stored to one in shared_
+    std::unordered_map<LayerId, std::vector<LayerId>> copies_;  ///< of a stored layer to those in shared_
     std::unordered_set<hdf5::ObjectId> visited_;
     std::unordered_set<hdf5::ObjectId> taken_;  ///< with all below them
 };
