@@ -2,6 +2,8 @@
 // The training config: optimizer, losses and metrics as Keras 3's compile_config.
 #include <algorithm>
 #include <cctype>
+#include <optional>
+#include <utility>
 
 #include "ballast/error.h"
 #include "model/migrate/context.h"
@@ -140,6 +142,33 @@ public:
             if (before == old) return now;
         return std::string(old);
     }
+    /// By output; a list in their order, or a dictionary of their names. Nothing for another value.
+    std::optional<Tree::Object> by_name(const Tree& value) const {
+        Tree::Object result;
+        if (value.is_array() && value.size() == count()) {
+            for (std::size_t i = 0; i < count(); ++i)
+                result.emplace_back(names_[i].second, value.at(i));
+        } else if (value.is_object() && !is_node(value)) {
+            const auto is_output = [this](const Tree::Member& member) {
+                return std::ranges::find(names_, member.first,
+                                         &std::pair<std::string, std::string>::second) != names_.end();
+            };
+            if (!std::ranges::all_of(value.members(), is_output)) return std::nullopt;
+            result = value.members();
+        } else {
+            return std::nullopt;
+        }
+        return result;
+    }
+    /// A dictionary with a value for every output: `missing` for those that have none.
+    Tree filled(const Tree::Object& values, const Tree& missing) const {
+        Tree result = Tree::object();
+        for (const auto& [before, now] : names_) {
+            const auto own = std::ranges::find(values, now, &Tree::Member::first);
+            result.set(now, own == values.end() ? missing : own->second);
+        }
+        return result;
+    }
 
 private:
     const std::vector<std::pair<std::string, std::string>>& names_;
@@ -274,12 +303,16 @@ Tree convert_metrics(Context& context, const Outputs& outputs, const Tree& value
         }
         return converted;
     }
-    const Tree& first = value.at(0);
-    if (!first.is_array() && outputs.count() <= 1) return metric_list(context, value, {});
-    if (value.size() == 1 && outputs.count() <= 1) return metric_list(context, first, {});
-    if (!first.is_array() && value.size() != outputs.count()) return metric_list(context, value, {});
+    const bool each = value.is_array() && std::ranges::any_of(value.items(), &Tree::is_array);
+    if (outputs.count() <= 1) {
+        const bool nested = value.size() == 1 && value.at(0).is_array();
+        return metric_list(context, nested ? value.at(0) : value, {});
+    }
     Tree converted = Tree::array();
-    for (std::size_t i = 0; i < value.size(); ++i)
+    // Keras 2 took a plain list for every output; to Keras 3 it is one metric for each.
+    for (std::size_t i = 0; !each && i < outputs.count(); ++i)
+        converted.push_back(metric_list(context, value, outputs.old_name(i)));
+    for (std::size_t i = 0; each && i < value.size(); ++i)
         converted.push_back(metric_list(context, value.at(i), outputs.old_name(i)));
     return converted;
 }
@@ -290,6 +323,19 @@ Tree convert_weights(const Outputs& outputs, const Tree& value) {
     for (const auto& [key, item] : value.members())
         converted.set(outputs.new_name(key), item);
     return converted;
+}
+
+/// Keras 2 took one loss for every output, and none or a weight of 1 for what a dictionary leaves out. Keras
+/// 3 wants as many losses as weights, and both in one form.
+void fit_to_outputs(const Outputs& outputs, Tree& loss, Tree& weights) {
+    if (outputs.count() < 2 || loss.is_null()) return;
+    if ((loss.is_string() || is_node(loss)) && !weights.is_null())
+        loss = Tree(Tree::Array(outputs.count(), loss));
+    if (!loss.is_object() && !weights.is_object()) return;
+    const auto losses = outputs.by_name(loss), shares = outputs.by_name(weights);
+    if (!losses || (!shares && !weights.is_null())) return;
+    loss = outputs.filled(*losses, Tree());
+    if (shares) weights = outputs.filled(*shares, Tree(1.0));
 }
 
 }  // namespace
@@ -305,8 +351,11 @@ Migrated migrate_training(const Tree& training_config, const Migrated& model, co
     config = Tree::object();
     config.set("optimizer", convert_optimizer(context, old.find("optimizer_config") ? old["optimizer_config"]
                                                                                     : old["optimizer"]));
-    config.set("loss", convert_losses(context, outputs, old["loss"]));
-    config.set("loss_weights", convert_weights(outputs, old["loss_weights"]));
+    Tree loss = convert_losses(context, outputs, old["loss"]);
+    Tree weights = convert_weights(outputs, old["loss_weights"]);
+    fit_to_outputs(outputs, loss, weights);
+    config.set("loss", std::move(loss));
+    config.set("loss_weights", std::move(weights));
     config.set("metrics", convert_metrics(context, outputs, old["metrics"]));
     config.set("weighted_metrics", convert_metrics(context, outputs, old["weighted_metrics"]));
     config.set("run_eagerly", false);
