@@ -11,6 +11,7 @@
 #include "ballast/align.h"
 #include "ballast/error.h"
 #include "convert/own_places.h"
+#include "dialect/own_layers.h"
 #include "model/config.h"
 #include "model/foreign_weights.h"
 #include "model/migrate/keras3_h5.h"
@@ -96,6 +97,23 @@ std::vector<MapRule> rules_for(const Model& model, const Migrated& migrated) {
     return rules;
 }
 
+void give_cell(Model& model, LayerId id, std::string_view class_name) {
+    Layer cell;
+    cell.class_name = class_name;
+    cell.trainable = model.layers[id].trainable;
+    cell.weights = std::exchange(model.layers[id].weights, {});
+    model.layers[id].edges.push_back(
+        {Edge::Kind::attribute, "cell", static_cast<LayerId>(model.layers.size())});
+    model.layers.push_back(std::move(cell));
+}
+
+/// The program's own recurrent layers keep their weights where those do that they were made of.
+void give_cells_to_own(Model& model) {
+    const std::size_t count = model.layers.size();
+    for (LayerId id = 0; id < count; ++id)
+        if (!weights_known(model.layers[id]) && hides_a_cell(model.layers[id])) give_cell(model, id, {});
+}
+
 /// CuDNNLSTM and CuDNNGRU own their weights; the LSTM and GRU they become keep them in a cell, in an
 /// arrangement that the optimizer's state does not have.
 void give_cells_to_cudnn(Model& model, Report& report) {
@@ -104,13 +122,7 @@ void give_cells_to_cudnn(Model& model, Report& report) {
     for (const auto& pair : cells) {
         for (LayerId id = 0; id < model.layers.size(); ++id) {
             if (model.layers[id].class_name != pair.first || model.layers[id].weights.empty()) continue;
-            Layer cell;
-            cell.class_name = pair.second;
-            cell.trainable = model.layers[id].trainable;
-            cell.weights = std::exchange(model.layers[id].weights, {});
-            model.layers[id].edges.push_back(
-                {Edge::Kind::attribute, "cell", static_cast<LayerId>(model.layers.size())});
-            model.layers.push_back(std::move(cell));
+            give_cell(model, id, pair.second);
             leave_optimizer(model, old_arrangement, report);
         }
     }
@@ -154,6 +166,7 @@ Model modernised(Model model, Report& report) {
     Tree config = migrated.config;
     add_training(model, migrated, options, config, report);
     give_cells_to_cudnn(model, report);
+    give_cells_to_own(model);
     AlignOptions places;
     places.map = rules_for(model, migrated);
     Model places_of = model_from_config(migrated.config);

@@ -10,6 +10,7 @@
 #include "ballast/error.h"
 #include "dialect/tf_graph.h"
 #include "model/config.h"
+#include "model/paths_walk.h"
 
 namespace ballast {
 namespace {
@@ -47,13 +48,18 @@ bool has_doubtful_order(const Model& model, const Layer& layer) {
 
 }  // namespace
 
+bool hides_a_cell(const Layer& layer) {
+    return find_role(layer, "recurrent_kernel") && layer.config.find("recurrent_initializer") != nullptr;
+}
+
 void require_places(const Model& model, Placing placing, std::string_view target) {
     for (LayerId id = 0; id < model.layers.size(); ++id) {
         const Layer& layer = model.layers[id];
         if (id == model.root || layer.class_name.empty() || weights_known(layer)) continue;
         const bool order = has_doubtful_order(model, layer);
         const bool holds_layers =
-            has_scoped_roles(layer) || (placing == Placing::by_order && has_weights_below(model, id));
+            has_scoped_roles(layer) ||
+            (placing == Placing::by_order ? has_weights_below(model, id) : hides_a_cell(layer));
         if (!order && !holds_layers) continue;
         throw Error(ErrorCode::ambiguous_mapping,
                     "layer '" + layer.name + "' (" + layer.class_name + ") is the program's own" +

@@ -14,6 +14,10 @@ enum class Placing : std::uint8_t {
     by_path,   ///< a path of attributes, which the layer's edges tell (Keras 3's layout, object graphs)
 };
 
+/// Whether a layer of the program's own class was made of one of Keras' recurrent layers, whose weights are
+/// its cell's: before Keras 2.4 an .h5 named them as the layer's own.
+bool hides_a_cell(const Layer& layer);
+
 /// Throws ambiguous_mapping where a layer of a class that is not Keras' own holds layers, and the source does
 /// not tell what the target's kind of file needs to know of them.
 void require_places(const Model& model, Placing placing, std::string_view target);

@@ -208,6 +208,21 @@ bool may_drop(const table::KerasClass& known, std::string_view key, const Tree& 
     return false;
 }
 
+/// What a class of the program's own does with an activation nobody knows; one made of Keras' recurrent
+/// layers hands it on to them, which take a config as well as a name.
+void keep_hard_sigmoid(Context& context, const Place& place, Tree& config) {
+    constexpr std::string_view name = "hard_sigmoid";
+    const bool recurrent = config.find("recurrent_initializer") != nullptr;
+    for (auto& [key, value] : config.mutable_members()) {
+        if (!key.ends_with("activation") || value.as_string() != name) continue;
+        if (recurrent)
+            value = convert_activation(context, place, value);
+        else
+            context.note(NoteKind::changed, place,
+                         "its " + key + " hard_sigmoid is relu6(x + 3) / 6 in Keras 3: values change");
+    }
+}
+
 Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
     const Nested nested(context);
     if (context.depth > 1 && is_nothing(node)) return convert_nothing(context, node, name);
@@ -232,6 +247,7 @@ Tree convert_layer(Context& context, const Tree& node, std::string_view name) {
         return convert_known(context, place, *known, std::move(config), name);
     set_name(config, name);
     if (config.find("dtype") != nullptr) config.set("dtype", convert_dtype(config["dtype"]));
+    keep_hard_sigmoid(context, place, config);
     return custom_node(context, place, old_class, config);
 }
 
