@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keras format: detection, opening, and the entry point of writing.
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,6 +27,20 @@ namespace keras_zip {
 namespace {
 
 using layout::Framework;
+
+/// Of tf_keras: what its optimizers learn at when nothing is said.
+struct NamedOptimizer {
+    std::string_view class_name;
+    double learning_rate;
+};
+constexpr NamedOptimizer named_optimizers[] = {
+    {"Adam", 0.001},   {"SGD", 0.01},    {"RMSprop", 0.001}, {"Adagrad", 0.001}, {"Adadelta", 0.001},
+    {"Adamax", 0.001}, {"Nadam", 0.001}, {"Ftrl", 0.001},    {"AdamW", 0.001},
+};
+
+char lower(char letter) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+}
 
 /// Joins the config and the weights of a package.
 class Reader {
@@ -134,6 +149,28 @@ private:
         return keras_v3::lift(weights, options_, around());
     }
 
+    /// tf_keras writes what compile() was given: an optimizer by its name alone has the defaults of its
+    /// class.
+    void spell_out_optimizer() {
+        Tree* compiled = config_.find("compile_config");
+        if (compiled == nullptr || !(*compiled)["optimizer"].is_string()) return;
+        const std::string_view name = (*compiled)["optimizer"].as_string();
+        const auto known = std::ranges::find_if(named_optimizers, [&](const NamedOptimizer& row) {
+            return std::ranges::equal(row.class_name, name, {}, lower, lower);
+        });
+        if (known == std::end(named_optimizers)) return;
+        Tree config = Tree::object();
+        config.set("name", known->class_name);
+        config.set("learning_rate", known->learning_rate);
+        config.set("is_legacy_optimizer", false);
+        Tree node = Tree::object();
+        node.set("module", "keras.optimizers");
+        node.set("class_name", known->class_name);
+        node.set("config", std::move(config));
+        node.set("registered_name", Tree());
+        compiled->set("optimizer", std::move(node));
+    }
+
     /// What its variables mean in the other framework hangs on its class and options.
     void describe_optimizer(const Tree& node) {
         auto& optimizer = contents_.model->optimizer;
@@ -146,6 +183,7 @@ private:
 
     void complete_model() {
         Model& model = *contents_.model;
+        spell_out_optimizer();
         const Tree& optimizer = config_["compile_config"]["optimizer"];
         describe_optimizer(optimizer);
         model.producer.keras_version = std::string(metadata_["keras_version"].as_string());

@@ -89,3 +89,24 @@ def test_added_losses_and_metrics(form, suffix, tmp_path):
     assert not any(layer.name.startswith("add_") for layer in loaded.layers)
     for ours, theirs in zip(loaded(X), model(X), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "rmsprop", "adagrad", "adadelta", "adamax", "ftrl", "AdamW"])
+def test_an_optimizer_by_its_name_alone(name, tmp_path):
+    """tf_keras writes compile("adam") as it was called: its state goes on all the same."""
+    fresh(tf_keras)
+    inputs = tf_keras.Input((3,))
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(2)(inputs))
+    model.compile(name, "mse")
+    target = np.float32([[1, -1], [2, 0]])
+    for _ in range(3):
+        model.train_on_batch(X, target)
+    model.save(tmp_path / "a.keras")
+    again = lambda: tf_keras.models.load_model(tmp_path / "a.keras")  # noqa: E731
+    for path, framework, like in [("new.keras", keras, lambda: model), ("old.keras", tf_keras, again)]:
+        tool.convert(tmp_path / "a.keras", tmp_path / path, *flavor(framework))
+        loaded, own = framework.models.load_model(tmp_path / path), like()
+        for _ in range(2):
+            np.testing.assert_allclose(loaded.train_on_batch(X, target), own.train_on_batch(X, target), rtol=1e-5)
+        for ours, theirs in zip(loaded.get_weights(), own.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
