@@ -78,19 +78,40 @@ Names all_names(const std::unordered_map<LayerId, Names>& owners) {
     return all;
 }
 
+/// What the framework calls a weight: "depthwise_kernel" of a layer whose role for it is "kernel".
+class OwnNames {
+public:
+    OwnNames(const Model& model, Framework framework)
+        : model_(model), framework_(framework), variants_(layer_variants(model, framework)) {}
+
+    std::string_view operator()(const WeightRef& ref) const {
+        const std::string_view role = model_.layers[ref.layer].weights[ref.weight].role;
+        const layout::Variant* variant = variants_[ref.layer];
+        if (variant == nullptr) return role;
+        const auto own = std::ranges::find(variant->weights, role, &layout::OwnWeight::role);
+        return own == variant->weights.end() ? role : own->name[static_cast<std::size_t>(framework_)];
+    }
+
+private:
+    const Model& model_;
+    Framework framework_;
+    std::vector<const layout::Variant*> variants_;
+};
+
 /// Whether the stored names contradict the entries: a role of this layer at another place, or the name of
 /// another layer.
 bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>& entries,
-                 const StoredLayer& stored) {
-    std::unordered_set<std::string_view> roles;
+                 const StoredLayer& stored, Framework framework) {
+    const OwnNames name_of(model, framework);
+    std::unordered_set<std::string_view> names;
     for (const LegacyEntry& entry : entries)
-        roles.insert(model.layers[entry.weight.layer].weights[entry.weight.weight].role);
+        names.insert(name_of(entry.weight));
     const auto owners = owner_names(model, top);
     const Names all = all_names(owners);
     for (std::size_t i = 0; i < entries.size(); ++i) {
         const WeightRef& ref = entries[i].weight;
         const std::string_view role = base_name(stored.weights[i].name);
-        if (roles.contains(role) && role != model.layers[ref.layer].weights[ref.weight].role) return true;
+        if (names.contains(role) && role != name_of(ref)) return true;
         const auto own = owners.find(ref.layer);
         if (own != owners.end() && leads_elsewhere(stored.weights[i].name, own->second, all)) return true;
     }
@@ -102,17 +123,18 @@ bool contradicts(const Model& model, LayerId top, const std::vector<LegacyEntry>
 /// changed in part.
 std::optional<std::vector<LegacyEntry>> order_by_names(const Model& model, LayerId top,
                                                        const std::vector<LegacyEntry>& entries,
-                                                       const StoredLayer& stored) {
+                                                       const StoredLayer& stored, Framework framework) {
     const auto owners = owner_names(model, top);
     const Names all = all_names(owners);
-    std::unordered_map<std::string_view, std::vector<const LegacyEntry*>> by_role;
+    const OwnNames name_of(model, framework);
+    std::unordered_map<std::string_view, std::vector<const LegacyEntry*>> by_name;
     for (const LegacyEntry& entry : entries)
-        by_role[model.layers[entry.weight.layer].weights[entry.weight.weight].role].push_back(&entry);
+        by_name[name_of(entry.weight)].push_back(&entry);
     std::unordered_set<const LegacyEntry*> used;
     std::vector<LegacyEntry> ordered;
     for (const StoredWeight& weight : stored.weights) {
         const LegacyEntry* found = nullptr;
-        for (const LegacyEntry* entry : by_role[base_name(weight.name)]) {
+        for (const LegacyEntry* entry : by_name[base_name(weight.name)]) {
             const auto own = owners.find(entry->weight.layer);
             const auto mentioned = owners_in_name(weight.name);
             // The name must mention the owner itself: a role alone says too little.
@@ -176,12 +198,13 @@ Alignment align(Model& model, LayerId top, const StoredLayer& stored, Framework 
         expected = entries.size();
         if (entries.size() != stored.weights.size()) continue;
         counts_fit = true;
-        if (!contradicts(model, top, entries, stored))
+        if (!contradicts(model, top, entries, stored, framework))
             return {std::move(entries), flags == TrainableFlags::all};
     }
     if (counts_fit) {
         const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);
-        if (auto ordered = order_by_names(model, top, entries, stored)) return {std::move(*ordered), false};
+        if (auto ordered = order_by_names(model, top, entries, stored, framework))
+            return {std::move(*ordered), false};
     }
     if (keras1 && !counts_fit) {
         const auto entries = flatten_legacy(model, top, framework, TrainableFlags::as_config);

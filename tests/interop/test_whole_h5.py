@@ -229,3 +229,23 @@ def test_a_class_that_keras_3_exports_under_another_name(tmp_path):
     assert "custom_objects" not in done.stderr
     given = np.random.default_rng(3).normal(size=(2, 6, 4))
     np.testing.assert_allclose(keras.models.load_model(tmp_path / "b.keras")(given), model(given), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("file", ["a.h5", "a"])
+@pytest.mark.parametrize("trainable", [True, False])
+def test_kernels_of_one_name_and_another_role(file, trainable, tmp_path):
+    """Both layers of a nested model call a kernel depthwise_kernel; of one of them it is the kernel."""
+    fresh(tf_keras)
+    layers, inputs = tf_keras.layers, tf_keras.Input((8, 8, 3))
+    inner = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.SeparableConv2D(3, 3), layers.DepthwiseConv2D(2), layers.SeparableConv2D(2, 2)])
+    inner.layers[1].trainable = trainable
+    model = tf_keras.Model(inputs, inner(inputs))
+    random = np.random.default_rng(6)
+    model.set_weights([random.uniform(-1, 1, w.shape) for w in model.get_weights()])
+    model.save(tmp_path / file, **({"save_format": "tf"} if file == "a" else {}))
+    given = random.uniform(-1, 1, (2, 8, 8, 3)).astype("float32")
+    for target in ("b.keras", "b.h5"):
+        done = tool.convert(tmp_path / file, tmp_path / target)
+        assert "not used" not in done.stderr
+        loaded = (keras if target == "b.keras" else tf_keras).models.load_model(tmp_path / target)
+        np.testing.assert_allclose(loaded.predict(given, verbose=0), model.predict(given, verbose=0), rtol=1e-5, atol=1e-5)
