@@ -8,6 +8,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "dialect/output_metrics.h"
 #include "model/optimizer_nested.h"
 #include "model/optimizer_order.h"
 
@@ -120,7 +121,7 @@ Tree with_texts(const Tree& structure, Tree (*replaced)(const Tree&)) {
     return result;
 }
 
-Tree training_from(const Tree& compiled, Framework framework) {
+Tree training_from(const Tree& compiled, const std::vector<std::string>& outputs, Framework framework) {
     // Without an optimizer neither loader compiles the model.
     const Tree& optimizer = compiled["optimizer"];
     if (!is_node(optimizer)) return {};
@@ -133,8 +134,8 @@ Tree training_from(const Tree& compiled, Framework framework) {
         training.set("weighted_metrics", with_texts(compiled["weighted_metrics"], keras3_metric));
     } else {
         training.set("loss", compiled["loss"]);
-        training.set("metrics", with_texts(compiled["metrics"], tf_keras_metric));
-        training.set("weighted_metrics", with_texts(compiled["weighted_metrics"], tf_keras_metric));
+        for (const std::string_view key : {"metrics", "weighted_metrics"})
+            training.set(key, metrics_by_output(with_texts(compiled[key], tf_keras_metric), outputs));
         training.set("loss_weights", compiled["loss_weights"]);
     }
     Tree& config = training.set("optimizer_config", Tree::object());
@@ -216,7 +217,7 @@ WholeConfigs whole_configs(const Model& model, Framework framework) {
     configs.training = model.training_config;
     const Tree& compiled = model.config["compile_config"];
     if (configs.training.is_null() && compiled.is_object())
-        configs.training = training_from(compiled, framework);
+        configs.training = training_from(compiled, output_names(model.config), framework);
     configs.model = Tree::object();
     configs.model.set("class_name", model.config["class_name"]);
     configs.model.set("config", model.config["config"]);

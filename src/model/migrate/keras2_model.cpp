@@ -52,12 +52,24 @@ private:
     table::Kind kind_;
 };
 
-Tree compiled_for_keras2(Context& context, const Tree& old) {
+/// A list with one metric for each of several outputs: in Keras 2 it would be all of them for every output.
+Tree one_list_each(const Tree& metrics, std::size_t outputs) {
+    if (outputs < 2 || !metrics.is_array() || metrics.size() != outputs) return metrics;
+    Tree result = Tree::array();
+    for (const Tree& metric : metrics.items()) {
+        Tree list = Tree::array();
+        if (!metric.is_null() && !metric.is_array()) list.push_back(metric);
+        result.push_back(metric.is_array() ? metric : std::move(list));
+    }
+    return result;
+}
+
+Tree compiled_for_keras2(Context& context, const Tree& old, std::size_t outputs) {
     Tree compiled = Tree::object();
     compiled.set("optimizer", optimizer_for_keras2(context, old["optimizer"]));
     compiled.set("loss", Compiled(context, table::Kind::loss).convert(old["loss"]));
     for (const std::string_view key : {"metrics", "weighted_metrics"})
-        compiled.set(key, Compiled(context, table::Kind::metric).convert(old[key]));
+        compiled.set(key, Compiled(context, table::Kind::metric).convert(one_list_each(old[key], outputs)));
     compiled.set("loss_weights", old["loss_weights"]);
     return compiled;
 }
@@ -77,8 +89,10 @@ Migrated migrate_to_keras2(const Tree& config, const Options& options) {
     context.masked = makes_masks(config);
     result.config = layer_for_keras2(context, config);
     const Tree& compiled = config["compile_config"];
+    const Tree& ends = config["config"]["output_layers"];
     if (compiled["optimizer"].is_object())
-        result.config.set("compile_config", compiled_for_keras2(context, compiled));
+        result.config.set("compile_config",
+                          compiled_for_keras2(context, compiled, ends.at(0).is_array() ? ends.size() : 1));
     return result;
 }
 
