@@ -164,6 +164,9 @@ Report convert(const Location& source, const Location& wanted, const ConvertOpti
             write_out_padded_idf(model, open_options.limits, report);
             model = modernised(std::move(model), report);
         }
+        // tf_keras does not compute them when it opens a .keras, not even its own.
+        if (wants_keras2(format.info(), options.save) && holds_whole_models(format.info()))
+            describe_fitted_bins(model, open_options.limits, report);
         if (wants_keras2(format.info(), options.save)) model = for_tf_keras(std::move(model), report);
         if (options.skip_slot_variables) leave_slots(model, format.info(), report);
         if (options.dtype) recasts = recast_weights(model, *options.dtype);

@@ -103,6 +103,13 @@ std::map<std::string, Tree> take_boundaries(Model& model, const Limits& limits) 
     return found;
 }
 
+void put_into(Tree& config, const std::map<std::string, Tree>& boundaries) {
+    const auto known = boundaries.find(std::string(config["name"].as_string()));
+    if (known == boundaries.end()) return;
+    config.set("bin_boundaries", Tree(known->second));
+    config.set("num_bins", Tree());  // Keras takes one of the two
+}
+
 /// Config trees are as deep as the reader of JSON lets them be.
 void put(Tree& node, const std::map<std::string, Tree>& boundaries) {
     if (node.is_array()) {
@@ -113,9 +120,7 @@ void put(Tree& node, const std::map<std::string, Tree>& boundaries) {
     if (!node.is_object()) return;
     if (node["class_name"].as_string() == "Discretization" && node["config"].is_object()) {
         Tree& config = *node.find("config");
-        const auto known = boundaries.find(std::string(config["name"].as_string()));
-        if (known != boundaries.end()) config.set("bin_boundaries", Tree(known->second));
-        return;
+        return put_into(config, boundaries);
     }
     for (auto& [key, value] : node.mutable_members())
         put(value, boundaries);
@@ -127,9 +132,12 @@ void describe_fitted_bins(Model& model, const Limits& limits, Report& report) {
     const std::map<std::string, Tree> boundaries = take_boundaries(model, limits);
     if (boundaries.empty()) return;
     put(model.config, boundaries);
+    for (Layer& layer : model.layers)
+        if (layer.class_name == "Discretization" && layer.config.is_object())
+            put_into(layer.config, boundaries);
     for (const auto& [name, list] : boundaries)
         report.note("layer '" + name + "' (Discretization): " + std::to_string(list.size()) +
-                    " boundaries were computed from its summary, which Keras 3 does not keep");
+                    " boundaries were computed from its summary, and are in the config");
 }
 
 }  // namespace ballast

@@ -111,3 +111,18 @@ def test_words_that_no_function_tells(tmp_path):
     (tmp_path / "a" / "saved_model.pb").write_bytes(graph.replace(b"_initialize", b"_initialise"))
     refused = tool.convert(tmp_path / "a", tmp_path / "b.keras", "--allow-loss", "weights", expect=tool.REFUSED)
     assert "vocabulary" in refused.stderr and "save it there as .keras" in refused.stderr and not (tmp_path / "b.keras").exists()
+
+
+@pytest.mark.parametrize("file", ["a", "a.h5", "a.keras"])
+@pytest.mark.parametrize("target, framework", [("b.keras", keras), ("c.keras", tf_keras), ("b.h5", tf_keras)])
+def test_bins_that_were_fitted(file, target, framework, tmp_path):
+    """tf_keras keeps a summary of the data among the weights, and does not compute the bins of it when it opens a .keras."""
+    fresh(tf_keras)
+    data = np.random.default_rng(5).normal(size=(50, 1)).astype("float32")
+    inputs = tf_keras.Input((1,))
+    model = tf_keras.Model(inputs, fitted(tf_keras.layers.Discretization(num_bins=5), data)(inputs))
+    expected = model(data).numpy()
+    model.save(str(tmp_path / file), **({"save_format": "tf"} if file == "a" else {}))
+    tool.convert(tmp_path / file, tmp_path / target, *(("--flavor", "tf_keras") if framework is tf_keras else ()))
+    loaded = framework.models.load_model(str(tmp_path / target))
+    np.testing.assert_array_equal(loaded(data), expected)
