@@ -57,11 +57,11 @@ def page(exit_codes):
     for kind, explanation in KINDS.items():
         of_kind = [row for row in found if row[1] == kind]
         assert of_kind, f"no code is of kind {kind}"
-        status = exit_codes[kind] or "130 or 143"
+        status = exit_codes[kind] or "129, 130 or 143"
         text += f"## {kind.capitalize()}\n{explanation} Exit status {status}.\n\n| code | meaning |\n|---|---|\n"
         text += "".join(f"| `{code}` | {meaning} |\n" for code, _, meaning in of_kind) + "\n"
     text += (
-        "## Exit status of the tool\n0: done. 1: a comparison found a difference, or a check failed. 130 and 143: ended by SIGINT or "
+        "## Exit status of the tool\n0: done. 1: a comparison found a difference, or a check failed. 129, 130 and 143: ended by SIGHUP, SIGINT or "
         "SIGTERM. The others stand above.\n"
     )
     declared = re.search(r"enum class ErrorCode.*?\};", ENUM.read_text(encoding="utf-8"), re.S)[0]

@@ -136,7 +136,7 @@ def test_a_set_killed_at_every_call(net, tmp_path):
     print(f"sharded_h5: killed {sum(seen.values())} saves: {seen['old']} old, {seen['new']} new, 0 mixed")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("call", ["pwrite64", "fsync", "ftruncate"])
 def test_interrupted(number, call, golden, tmp_path):
     """A signal during a save: the old file, no temporary, the shell's exit code; or the save was already done."""

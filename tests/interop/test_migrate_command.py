@@ -190,3 +190,10 @@ def test_no_model_no_folder(tmp_path):
     (tmp_path / "old" / "notes.txt").write_text("no model")
     tool.run("migrate", tmp_path / "old", "--out-dir", tmp_path / "new", expect=tool.UNREADABLE)
     assert not (tmp_path / "new").exists()
+
+
+def test_suffixes_in_capitals(workshop, tmp_path):
+    (tmp_path / "old").mkdir()
+    shutil.copy(workshop.source(REGISTRY[WHOLE[0]], "tf_keras").whole, tmp_path / "old" / "MODEL.H5")
+    tool.run("migrate", tmp_path / "old", "--out-dir", tmp_path / "new")
+    assert files(tmp_path / "new") == ["MODEL.keras"]

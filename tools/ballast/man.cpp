@@ -120,7 +120,7 @@ constexpr std::array statuses = {
     Status{"5", "the output cannot be written"},
     Status{"6", "refused: unsafe, ambiguous, lossy, or declined"},
     Status{"70", "a bug in Ballast, or not enough memory"},
-    Status{"130, 143", "ended by SIGINT or SIGTERM; the destination is as it was"},
+    Status{"129, 130, 143", "ended by SIGHUP, SIGINT or SIGTERM; the destination is as it was"},
     Status{"141", "nobody read standard output any more"}};
 
 void program_page(const CommandInfo& program, const std::vector<CommandInfo>& commands, Output& out) {

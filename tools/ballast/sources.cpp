@@ -41,7 +41,15 @@ bool is_model(const fs::path& folder) {
     return is_model_folder([&](std::string_view part) { return is_there(folder / part); });
 }
 
-bool has_known_suffix(const std::string& name) {
+std::string lower_case(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
+/// In whatever case it is written: "MODEL.H5".
+bool has_known_suffix(const fs::path& path) {
+    const std::string name = lower_case(path.filename().string());
     for (const FormatInfo* info : Registry::current().infos())
         for (const std::string_view extension : info->extensions)
             if (name.size() > extension.size() && name.ends_with(extension)) return true;
@@ -119,7 +127,7 @@ private:
             fs::path prefix = path;
             return add(prefix.replace_filename(name.substr(0, name.size() - 6)));
         }
-        if (has_known_suffix(name)) add(path);
+        if (has_known_suffix(path)) add(path);
     }
 
     Search search_;
@@ -140,10 +148,11 @@ std::vector<std::string> matches(const std::string& pattern) {
 
 std::string name_with_suffix(const fs::path& path, const FormatInfo& format) {
     std::string name = path.string();
+    const std::string lower = lower_case(name);
     std::string_view longest;
     for (const FormatInfo* info : Registry::current().infos()) {
         for (const std::string_view extension : info->extensions) {
-            if (name.ends_with(extension) && extension.size() > longest.size() &&
+            if (lower.ends_with(extension) && extension.size() > longest.size() &&
                 extension.size() < name.size())
                 longest = extension;
         }
