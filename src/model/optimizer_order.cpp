@@ -15,73 +15,13 @@
 #include "model/evaluate.h"
 #include "model/optimizer_historic.h"
 #include "model/optimizer_nested.h"
+#include "model/optimizer_parts.h"
 #include "model/optimizer_slots.h"
 
 namespace ballast {
 namespace {
 
-/// `legacy`: slots by their names in tf_keras' legacy optimizers, "" for those that are not among them; "|"
-/// parts those that alternate from those that follow. A slot that no variable has is left out (amsgrad's,
-/// centered's). `slots`: how many Keras 3 keeps for each weight, one weight after the other, 0 where they
-/// hang on the weight's shape; `unless`: options that add others behind.
-struct ClassOrder {
-    std::string_view name;
-    std::string_view legacy;
-    std::size_t slots = 0;
-    std::array<std::string_view, 2> unless{};
-};
-
-constexpr std::array<ClassOrder, 11> classes = {{
-    {"Adafactor", "", 0, {}},
-    {"Adadelta", "accum_grad accum_var", 2, {}},
-    {"Adagrad", "accumulator", 1, {}},
-    {"Adam", "m v|vhat", 2, {"amsgrad"}},
-    {"AdamW", "", 2, {"amsgrad"}},
-    {"Adamax", "m v", 2, {}},
-    {"Ftrl", "accumulator linear", 2, {}},
-    {"Lion", "", 1, {}},
-    {"Nadam", "m v", 2, {}},
-    {"RMSprop", "rms|momentum|mg", 1, {"momentum", "centered"}},
-    {"SGD", "momentum", 1, {}},
-}};
-
-const ClassOrder* order_of(std::string_view class_name) {
-    const auto found = std::ranges::find(classes, class_name, &ClassOrder::name);
-    return found == classes.end() ? nullptr : &*found;
-}
-
-bool is_scalar(const OptimizerVariable& variable) {
-    return variable.value.shape().rank() == 0;
-}
-
-bool is_scalar_float(const OptimizerVariable& variable) {
-    return is_scalar(variable) && info(variable.value.dtype()).cls == DTypeClass::floating;
-}
-
-/// The value of a key of the optimizer's own config; null when there is none.
-const Tree& option(const Optimizer& optimizer, std::string_view key) {
-    return optimizer.config["config"][key];
-}
-
-RestatedOptimizer refused(std::string reason) {
-    RestatedOptimizer result;
-    result.reason = std::move(reason);
-    return result;
-}
-
-/// The last part of "Adam/conv1/kernel/m:0".
-std::string_view slot_of(const OptimizerVariable& variable) {
-    std::string_view key = variable.stored_key;
-    key = key.substr(0, key.rfind(':'));
-    const std::size_t slash = key.rfind('/');
-    return slash == std::string_view::npos ? key : key.substr(slash + 1);
-}
-
-/// Of a file (`Adam/iter:0` comes first) or of a TensorFlow checkpoint.
-bool is_legacy(const Optimizer& optimizer) {
-    return optimizer.flavor == "legacy" ||
-           (!optimizer.variables.empty() && slot_of(optimizer.variables.front()) == "iter");
-}
+using namespace optimizer_parts;
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
@@ -89,42 +29,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
         const std::size_t end = std::min(text.find(separator), text.size());
         parts.push_back(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return parts;
-}
-
-using Variables = std::vector<OptimizerVariable>;
-
-/// All of one slot, in the order of the weights.
-Variables with_slot(const Variables& variables, std::string_view slot) {
-    Variables found;
-    for (const OptimizerVariable& variable : variables)
-        if (slot_of(variable) == slot) found.push_back(variable);
-    return found;
-}
-
-/// An optimizer's variables by what they are.
-struct Parts {
-    const OptimizerVariable* iteration = nullptr;
-    const OptimizerVariable* rate = nullptr;  ///< in TensorFlow checkpoints and in Keras 3's order
-    Variables slots;                          ///< of weights, as they came
-    std::vector<TensorExpr> others;           ///< beta_1, decay, momentum_cache of legacy optimizers
-};
-
-Parts parts_of(const Optimizer& optimizer) {
-    Parts parts;
-    const bool legacy = is_legacy(optimizer);
-    for (const OptimizerVariable& variable : optimizer.variables) {
-        const bool single = is_scalar(variable) && variable.of_weight.empty();
-        if (single && parts.iteration == nullptr &&
-            (variable.slot == "iteration" || !legacy || slot_of(variable) == "iter"))
-            parts.iteration = &variable;
-        else if (single && variable.slot == "learning_rate")
-            parts.rate = &variable;
-        else if (single && (legacy || is_beside(variable)))
-            parts.others.push_back(variable.value);
-        else
-            parts.slots.push_back(variable);
     }
     return parts;
 }
