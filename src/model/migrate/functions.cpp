@@ -79,6 +79,19 @@ std::optional<Tree> offsets(const Tree& sizes) {
     return result;
 }
 
+/// [1, height, width, 1], or with the channels in front: what is between, which is all that Keras takes.
+Tree window(const Tree& value) {
+    if (!value.is_array() || value.size() < 3) return value.size() == 1 ? value.at(0) : value;
+    const auto is_one = [&](std::size_t at) { return value.at(at).as_int64() == 1; };
+    const std::size_t last = value.size() - 1;
+    if (!is_one(0) || (!is_one(last) && !is_one(1))) return value;
+    const std::size_t begin = is_one(last) ? 1 : 2;
+    Tree result = Tree::array();
+    for (std::size_t at = begin; at < begin + value.size() - 2; ++at)
+        result.push_back(value.at(at));
+    return result;
+}
+
 std::optional<Tree> converted(Conversion conversion, const Tree& value) {
     switch (conversion) {
         case Conversion::lower:
@@ -93,10 +106,11 @@ std::optional<Tree> converted(Conversion conversion, const Tree& value) {
             return value.as_string() == "euclidean" ? Tree() : value;
         case Conversion::data_format:
             return Tree(value.as_string().starts_with("NC") ? "channels_first" : "channels_last");
+        case Conversion::window:
+            return window(value);
         case Conversion::none:
         case Conversion::upper:
         case Conversion::list:
-        case Conversion::window:
             break;
     }
     return value;
