@@ -22,8 +22,8 @@ bool is_node(const Tree& tree) {
 }
 
 /// tf_keras looks classes of the user's own up by "Package>Name", which its .keras files keep beside the
-/// name.
-void use_registered_names(Tree& config) {
+/// name, and knows no arrays in an .h5: an initializer takes lists as well.
+void fit_to_loader(Tree& config) {
     std::vector<Tree*> pending = {&config};
     while (!pending.empty()) {
         Tree& tree = *pending.back();
@@ -33,6 +33,10 @@ void use_registered_names(Tree& config) {
                 pending.push_back(&item);
         }
         if (!tree.is_object()) continue;
+        if (tree["class_name"].as_string() == "__numpy__") {
+            tree = Tree(tree["config"]["value"]);
+            continue;
+        }
         const std::string registered(tree["registered_name"].as_string());
         if (is_node(tree) && registered.find('>') != std::string::npos) tree.set("class_name", registered);
         for (Tree::Member& member : tree.mutable_members())
@@ -221,7 +225,7 @@ WholeConfigs whole_configs(const Model& model, Framework framework) {
     configs.model = Tree::object();
     configs.model.set("class_name", model.config["class_name"]);
     configs.model.set("config", model.config["config"]);
-    if (framework == Framework::tf_keras) use_registered_names(configs.model);
+    if (framework == Framework::tf_keras) fit_to_loader(configs.model);
     return configs;
 }
 

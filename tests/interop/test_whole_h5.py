@@ -249,3 +249,19 @@ def test_kernels_of_one_name_and_another_role(file, trainable, tmp_path):
         assert "not used" not in done.stderr
         loaded = (keras if target == "b.keras" else tf_keras).models.load_model(tmp_path / target)
         np.testing.assert_allclose(loaded.predict(given, verbose=0), model.predict(given, verbose=0), rtol=1e-5, atol=1e-5)
+
+
+def test_an_array_in_the_config(tmp_path):
+    """Embeddings that begin as a given matrix: a .keras holds it as an array, which tf_keras does not read in an .h5, not even its own."""
+    fresh(tf_keras)
+    matrix = np.arange(15, dtype="float32").reshape(5, 3)
+    layer = tf_keras.layers.Embedding(5, 3, embeddings_initializer=tf_keras.initializers.Constant(matrix))
+    model = tf_keras.Sequential([tf_keras.Input((4,)), layer])
+    model.save(tmp_path / "a.keras")
+    tool.convert(tmp_path / "a.keras", tmp_path / "b.h5")
+    tool.convert(tmp_path / "a.keras", tmp_path / "c.keras")
+    given = np.array([[0, 4, 2, 1]])
+    for loaded in (tf_keras.models.load_model(str(tmp_path / "b.h5")), keras.models.load_model(tmp_path / "c.keras")):
+        np.testing.assert_array_equal(loaded(given), matrix[given])
+        config = loaded.layers[-1].get_config()["embeddings_initializer"]["config"]["value"]
+        np.testing.assert_array_equal(np.ravel(config["config"]["value"] if isinstance(config, dict) else config), np.ravel(matrix))
