@@ -99,7 +99,7 @@ private:
         std::vector<fs::path> paths;
         std::error_code failure;
         for (fs::directory_iterator at(folder, failure), end; !failure && at != end; at.increment(failure)) {
-            const std::string& name = at->path().filename().native();
+            const std::string name = at->path().filename().string();
             if (search_ == Search::models && name.starts_with('.') && name != nameless_index) continue;
             paths.push_back(at->path());
         }
