@@ -145,7 +145,7 @@ def test_malformed(tmp_path):
 
 
 def test_tensorflow_on_malformed(tmp_path):
-    """The table is what TensorFlow does. Those that stall are left out: they take their three seconds, or all memory."""
+    """The table is what TensorFlow does. Those that stall are left out: they take their twenty seconds, or all memory."""
     found, quick = {}, {name: outcome for name, outcome in TENSORFLOW.items() if outcome != "stall"}
     for name, (index, data) in tf_hostile.cases().items():
         if name in quick:

@@ -3,7 +3,7 @@
 
 `python tf_hostile.py` prints the table anew: it reads every case with TensorFlow in a process of its own (a fork of one that
 has imported it), which may abort, or run into the alarm. A case is (name, index, data, TensorFlow's outcome); the outcomes:
-abort (the process dies), stall (not done in three seconds, or more memory than 16 GiB), error (an exception),
+abort (the process dies), stall (not done in twenty seconds, or more memory than 16 GiB), error (an exception),
 misread (a value, or a list of tensors, that the bytes do not bear out), value (the right one).
 """
 
@@ -226,7 +226,7 @@ def in_child(action):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_AS, (16 << 30, 16 << 30))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            signal.alarm(3)
+            signal.alarm(20)  # on a busy machine the slowest of the others takes three
             os.write(writer, action().encode())
         finally:
             os._exit(0)
