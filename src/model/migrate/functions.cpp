@@ -79,16 +79,15 @@ std::optional<Tree> offsets(const Tree& sizes) {
     return result;
 }
 
-/// [1, height, width, 1], or with the channels in front: what is between, which is all that Keras takes.
-Tree window(const Tree& value) {
+/// What is between the ones of [1, height, width, 1], or with the channels in front, which is all that Keras
+/// takes; nothing for a window over channels or examples.
+std::optional<Tree> window(const Tree& value, bool channels_first) {
     if (!value.is_array() || value.size() < 3) return value.size() == 1 ? value.at(0) : value;
-    const auto is_one = [&](std::size_t at) { return value.at(at).as_int64() == 1; };
-    const std::size_t last = value.size() - 1;
-    if (!is_one(0) || (!is_one(last) && !is_one(1))) return value;
-    const std::size_t begin = is_one(last) ? 1 : 2;
+    const std::size_t last = value.size() - 1, channel = channels_first ? 1 : last;
+    if (value.at(0).as_int64() != 1 || value.at(channel).as_int64() != 1) return std::nullopt;
     Tree result = Tree::array();
-    for (std::size_t at = begin; at < begin + value.size() - 2; ++at)
-        result.push_back(value.at(at));
+    for (std::size_t at = 1; at <= last; ++at)
+        if (at != channel) result.push_back(value.at(at));
     return result;
 }
 
@@ -106,11 +105,10 @@ std::optional<Tree> converted(Conversion conversion, const Tree& value) {
             return value.as_string() == "euclidean" ? Tree() : value;
         case Conversion::data_format:
             return Tree(value.as_string().starts_with("NC") ? "channels_first" : "channels_last");
-        case Conversion::window:
-            return window(value);
         case Conversion::none:
         case Conversion::upper:
         case Conversion::list:
+        case Conversion::window:
             break;
     }
     return value;
@@ -140,6 +138,11 @@ Tree Writer::argument(const table::Argument& row, const Tree& given) {
     }
     const Tree plain = graph_.value(value.is_null() ? value_of(row.fallback) : value);
     if (plain.is_null()) return Tree();
+    if (row.conversion == Conversion::window) {
+        const auto inner = window(plain, given["data_format"].as_string().starts_with("NC"));
+        if (!inner) refuse("argument " + std::string(row.source) + " is a window over more than places");
+        return inner.value_or(Tree());
+    }
     std::optional<Tree> result = converted(row.conversion, plain);
     if (!result) refuse("argument " + std::string(row.source) + " leaves a size open");
     return result.value_or(Tree());
