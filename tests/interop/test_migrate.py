@@ -14,6 +14,7 @@ import pytest
 from frameworks import fresh, keras, tf, tf_keras
 
 from migrate_graphs import GRAPHS
+import tool as ballast_tool
 from tool import lacking
 
 
@@ -188,3 +189,11 @@ def test_real_keras2_file(tool, zoo, name):
     copy_weights(old, new, answer["renamed"])
     given = inputs_of(old, 1)
     np.testing.assert_allclose(new(given), old(given), rtol=1e-4, atol=1e-6)
+
+
+def test_a_window_over_channels_is_refused(tmp_path):
+    """Keras pools over places alone; taken for another layout the window would go over the width."""
+    inputs = tf_keras.Input((8, 8, 4))
+    tf_keras.Model(inputs, tf.nn.max_pool(inputs, [1, 1, 1, 2], [1, 1, 1, 2], "SAME")).save(tmp_path / "a.h5")
+    ballast_tool.convert(tmp_path / "a.h5", tmp_path / "b.keras", expect=ballast_tool.REFUSED)
+    assert not (tmp_path / "b.keras").exists()
